@@ -1,0 +1,66 @@
+"""All that the package takes from the port it runs on beyond `machine` and `uctypes`.
+
+Our own port has everything; a stock firmware may lack a clock or a memory barrier, and what
+stands in for it is here.
+"""
+
+from errno import ETIMEDOUT
+
+from machine import idle
+
+try:
+    from time import ticks_diff, ticks_ms
+except ImportError:
+    # Without a clock a wait is bounded by how often it looked: about this often a millisecond.
+    _LOOKS_PER_MS = 128
+    _looks = 0
+
+    def ticks_ms():
+        global _looks
+        _looks = (_looks + 1) & 0x3FFFFFFF
+        return _looks // _LOOKS_PER_MS
+
+    def ticks_diff(end, start):
+        return (end - start) & 0x7FFFFF
+
+
+def _assemble(decorator, instruction):
+    # Compiled on the board: a firmware without this assembler must be able to freeze the module.
+    scope = {}
+    try:
+        exec(
+            "import micropython\n@micropython.{}\ndef fence():\n  {}".format(
+                decorator, instruction
+            ),
+            scope,
+        )
+    except Exception:
+        return None
+    return scope["fence"]
+
+
+def _no_fence():
+    pass
+
+
+try:
+    from virt import fence
+
+    RESETS_DEVICES = True
+except ImportError:
+    # RISC-V `fence iorw, iorw` and Arm `dmb sy`; elsewhere the CPU's own order has to do.
+    fence = (
+        _assemble("asm_rv32", "data(4, 0x0ff0000f)")
+        or _assemble("asm_thumb", "data(2, 0xf3bf, 0x8f5f)")
+        or _no_fence
+    )
+    RESETS_DEVICES = False
+
+
+def wait_until(condition, timeout_ms):
+    """Wait until `condition()` is true, for `timeout_ms` at most; OSError(ETIMEDOUT) then."""
+    start = ticks_ms()
+    while not condition():
+        if ticks_diff(ticks_ms(), start) >= timeout_ms:
+            raise OSError(ETIMEDOUT)
+        idle()
