@@ -1,0 +1,216 @@
+"""What all transports share: the handshake, checked access to config space, and who is live."""
+
+from errno import ETIMEDOUT
+
+from mpy_virtio import errors, features
+from mpy_virtio.port import wait_until
+
+# Device status bits (2.1).
+ACKNOWLEDGE = 1
+DRIVER = 2
+DRIVER_OK = 4
+FEATURES_OK = 8
+NEEDS_RESET = 64
+FAILED = 128
+STATUS_NAMES = (
+    (ACKNOWLEDGE, "ACKNOWLEDGE"),
+    (DRIVER, "DRIVER"),
+    (DRIVER_OK, "DRIVER_OK"),
+    (FEATURES_OK, "FEATURES_OK"),
+    (NEEDS_RESET, "NEEDS_RESET"),
+    (FAILED, "FAILED"),
+)
+
+PAGE_SIZE = 4096
+
+_RESET_TIMEOUT_MS = 1000
+_CONSISTENT_TRIES = 64
+
+# Bits that concern how driver and device share memory, not what the device does. On the machines
+# this package runs on a device sees memory as the driver does.
+_TRANSPORT_FEATURES = features.VERSION_1 | features.ACCESS_PLATFORM
+
+# The transport that drives the device at an address, from begin_init() to reset(). A device may
+# write into its queues and buffers as long, so they stay referenced as long, whatever becomes of
+# the driver object.
+_live = {}
+
+
+def live_at(address):
+    """The transport that drives the device at `address` now, or None."""
+    return _live.get(address)
+
+
+class Transport:
+    """A device as a driver sees it. A subclass has the registers:
+
+    `address`, `version`, `device_type`, `status` (read and written), `regs`-level methods
+    `read_device_features()`, `write_driver_features(bits)`, `read_config_generation()`,
+    `set_guest_page_size(n)`, and `_read_config(offset, size)` / `_write_config(offset, size,
+    value)` for 1, 2 and 4 bytes at a time.
+    """
+
+    def __init__(self, address, config_size):
+        self.address = address
+        self.config_size = config_size
+        self.features = 0
+        self.driver = None
+        self.driver_ok = False
+        self._owners = {}
+
+    # The handshake (3.1.1).
+
+    def begin_init(self, supported=0):
+        """Reset the device and negotiate features, up to where queues are set up.
+
+        `supported` are the feature bits that the driver can do; VERSION_1 is accepted wherever
+        it is offered. Returns the bits negotiated, which are also in `.features`. Raises
+        FeaturesRejected when the device will not have them, or is of version 2 and does not
+        offer VERSION_1; FAILED is set then.
+        """
+        self.reset()
+        _live[self.address] = self
+        try:
+            self._negotiate(supported | _TRANSPORT_FEATURES)
+        except BaseException:
+            self.fail()
+            raise
+        return self.features
+
+    def _negotiate(self, supported):
+        self._add_status(ACKNOWLEDGE)
+        self._add_status(DRIVER)
+        offered = self.read_device_features()
+        if self.version == 2 and not offered & features.VERSION_1:
+            raise errors.FeaturesRejected(
+                offered, self.address, "a version 2 device has to offer VERSION_1"
+            )
+        accepted = offered & supported
+        self.write_driver_features(accepted)
+        if self.version == 2:
+            self._add_status(FEATURES_OK)
+            if not self.status & FEATURES_OK:
+                raise errors.FeaturesRejected(
+                    accepted, self.address, "the device did not accept them"
+                )
+        else:
+            self.set_guest_page_size(PAGE_SIZE)
+        self.features = accepted
+
+    def finish_init(self):
+        """Set DRIVER_OK: the queues are set up, the device may work from now on."""
+        if live_at(self.address) is not self:
+            raise errors.DeviceNotReady(self.address, "call begin_init() first")
+        if self.status & (FAILED | NEEDS_RESET):
+            raise errors.DeviceNeedsReset(self.address)
+        self._add_status(DRIVER_OK)
+        self.driver_ok = True
+
+    def fail(self):
+        """Set FAILED: the driver has given up on the device, until it is reset."""
+        self.driver_ok = False
+        self._add_status(FAILED)
+
+    def reset(self):
+        """Reset the device and wait until it has: nothing of it touches memory afterwards.
+
+        All queues are gone then, and the buffers in them released. OSError(ETIMEDOUT) when the
+        device does not finish; they stay referenced then.
+        """
+        self.status = 0
+        wait_until(lambda: self.status == 0, _RESET_TIMEOUT_MS)
+        former = _live.pop(self.address, None)
+        if former is not None:
+            former._let_go()
+
+    deinit = reset
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.reset()
+
+    def _add_status(self, bit):
+        self.status = self.status | bit
+
+    # What a live device may touch.
+
+    def hold(self, queue, owner):
+        """Keep `owner` referenced until queue `queue` is unset or the device is reset.
+
+        `owner.detach()` is called then.
+        """
+        self._owners[queue] = owner
+
+    def _release(self, queue):
+        owner = self._owners.pop(queue, None)
+        if owner is not None:
+            owner.detach()
+
+    def _let_go(self):
+        self.driver_ok = False
+        self.features = 0
+        self.driver = None
+        for queue in list(self._owners):
+            self._release(queue)
+
+    # Device configuration space (2.5).
+
+    def read_config(self, offset, size):
+        """Read an unsigned field of `size` 1, 2, 4 or 8 bytes at `offset` of config space.
+
+        8 bytes are two accesses of 4, repeated until they belong together.
+        """
+        self._check_config(offset, size)
+        if size < 8:
+            return self._read_config(offset, size)
+        return self.read_consistent(
+            lambda: self._read_config(offset, 4) | self._read_config(offset + 4, 4) << 32
+        )
+
+    def write_config(self, offset, size, value):
+        """Write `value` to a field of `size` 1, 2, 4 or 8 bytes at `offset` of config space."""
+        self._check_config(offset, size)
+        if not 0 <= value < 1 << 8 * size:
+            raise errors.BadConfigAccess(
+                "of {} bytes at {:#x} does not hold {}".format(size, offset, value)
+            )
+        if size < 8:
+            self._write_config(offset, size, value)
+        else:
+            self._write_config(offset, 4, value & 0xFFFFFFFF)
+            self._write_config(offset + 4, 4, value >> 32)
+
+    def _check_config(self, offset, size):
+        if size not in (1, 2, 4, 8):
+            raise errors.BadConfigAccess("of {} bytes: 1, 2, 4 and 8 exist".format(size))
+        if offset < 0 or offset + size > self.config_size:
+            raise errors.ConfigSpaceTooSmall(offset, offset + size - 1, self.config_size)
+        if offset % min(size, 4):
+            raise errors.BadConfigAccess("of {} bytes at {:#x} is unaligned".format(size, offset))
+
+    def read_consistent(self, fn):
+        """Call `fn`, which reads config space, until its result is of one piece (2.5.1).
+
+        On a modern device that is when the generation was the same before and after, on a legacy
+        one, which has none, when two results in a row agree. Returns the result;
+        OSError(ETIMEDOUT) when the config never holds still.
+        """
+        if self.version == 1:
+            return self._read_until_equal(fn)
+        for _ in range(_CONSISTENT_TRIES):
+            before = self.read_config_generation()
+            value = fn()
+            if self.read_config_generation() == before:
+                return value
+        raise OSError(ETIMEDOUT)
+
+    def _read_until_equal(self, fn):
+        former = fn()
+        for _ in range(_CONSISTENT_TRIES):
+            value = fn()
+            if value == former:
+                return value
+            former = value
+        raise OSError(ETIMEDOUT)

@@ -1,0 +1,268 @@
+"""Virtio over MMIO, legacy (version 1) and modern (version 2): section 4.2."""
+
+import uctypes
+from machine import mem8, mem16, mem32
+
+from mpy_virtio import device_type, errors, features
+from mpy_virtio.layouts import CONFIG, LEGACY, MMIO_HEADER, MODERN, REGISTERS, split_queue
+from mpy_virtio.port import wait_until
+from mpy_virtio.transport.base import PAGE_SIZE, STATUS_NAMES, Transport
+
+_MAGIC = 0x74726976
+_INTERRUPT_BITS = 0x3
+_INTERRUPT_NAMES = ((1, "used buffer"), (2, "configuration change"))
+_UNSET_TIMEOUT_MS = 1000
+
+# QEMU ignores a QueueSel above this and goes on with the queue selected before.
+_LAST_SURE_QUEUE = 1023
+
+
+class MMIOTransport(Transport):
+    """The device whose registers are at `address`, in a region of `size` bytes.
+
+    `regs` is the live view of the registers. Nothing is written to the device until it is told
+    to. Raises BadAddress, RegionTooSmall, BadMagic, UnsupportedVersion, or InvalidDeviceID for
+    an empty slot (device ID 0) and for types that the specification does not assign.
+    """
+
+    def __init__(self, address, size=0x200):
+        if not isinstance(address, int) or address < 0 or address % 4:
+            raise errors.BadAddress(address)
+        if size < CONFIG:
+            raise errors.RegionTooSmall(size)
+        super().__init__(address, size - CONFIG)
+        self.regs = uctypes.struct(address, MMIO_HEADER, uctypes.NATIVE)
+        magic = self.regs.magic
+        if magic != _MAGIC:
+            raise errors.BadMagic(magic, address)
+        self.version = self.regs.version
+        if self.version not in (1, 2):
+            raise errors.UnsupportedVersion(self.version, address)
+        device_id = self.regs.device_id
+        if not device_type.is_assigned(device_id):
+            raise errors.InvalidDeviceID(device_id, address)
+        self.device_type = device_type.DeviceType(device_id)
+        self.requires_legacy_layout = self.version == 1
+        self._config = address + CONFIG
+        self._page_size = PAGE_SIZE
+
+    def __repr__(self):
+        return "<MMIOTransport {:#x} v{} {}, status {}>".format(
+            self.address, self.version, self.device_type, _bits(self.status, STATUS_NAMES)
+        )
+
+    @property
+    def vendor_id(self):
+        return self.regs.vendor_id
+
+    @property
+    def status(self):
+        """The device status bits (2.1). Writing 0 resets; use reset(), which waits for it."""
+        return self.regs.status
+
+    @status.setter
+    def status(self, bits):
+        self.regs.status = bits
+
+    # Features (2.2).
+
+    def read_device_features(self):
+        """The 64 feature bits that the device offers."""
+        self.regs.device_features_sel = 0
+        low = self.regs.device_features
+        self.regs.device_features_sel = 1
+        return self.regs.device_features << 32 | low
+
+    def write_driver_features(self, bits):
+        """Tell the device the 64 feature bits that the driver accepts."""
+        self.regs.driver_features_sel = 0
+        self.regs.driver_features = bits & 0xFFFFFFFF
+        self.regs.driver_features_sel = 1
+        self.regs.driver_features = bits >> 32
+
+    # Queues (4.2.3.2, 4.2.4).
+
+    def max_queue_size(self, queue):
+        """How many entries queue `queue` can have at most; 0 when there is no such queue."""
+        if not self._select(queue):
+            return 0
+        return self.regs.queue_num_max
+
+    def queue_used(self, queue):
+        """Whether queue `queue` is set up."""
+        return self._select(queue) and self._selected_in_use()
+
+    def queue_set(self, queue, size, desc, driver, device):
+        """Hand queue `queue` of `size` entries to the device.
+
+        `desc`, `driver` and `device` are the physical addresses of its zeroed descriptor, driver
+        and device area. On a legacy device they are one block, which starts on a page, as
+        `layouts.split_queue(size, 4096)` has it. All of it is checked before anything is
+        written: BadQueueLayout, AlreadyUsed, QueueUnavailable, BadQueueSize.
+        """
+        self._check_layout(size, desc, driver, device)
+        if self.queue_used(queue):
+            raise errors.AlreadyUsed(queue, self.address)
+        maximum = self.max_queue_size(queue)
+        if not maximum:
+            raise errors.QueueUnavailable(queue, self.address)
+        if size > maximum:
+            raise errors.BadQueueSize(size, "the device takes {} at most".format(maximum))
+        if self.requires_legacy_layout:
+            self._write_legacy_queue(size, self._page_size, desc // self._page_size)
+        else:
+            self._write_modern_queue(size, desc, driver, device)
+            self.regs.queue_ready = 1
+
+    def queue_unset(self, queue):
+        """Take queue `queue` from the device, and wait until it has let go of it.
+
+        What `hold()` kept for it is released. OSError(ETIMEDOUT) when the device does not stop.
+        """
+        if not self._select(queue):
+            raise errors.QueueUnavailable(queue, self.address)
+        if self.requires_legacy_layout:
+            self._write_legacy_queue(0, 0, 0)
+        else:
+            self.regs.queue_ready = 0
+            wait_until(lambda: self.regs.queue_ready == 0, _UNSET_TIMEOUT_MS)
+            self._write_modern_queue(0, 0, 0, 0)
+        self._release(queue)
+
+    def _select(self, queue):
+        if not 0 <= queue <= 0xFFFF:
+            return False
+        if queue > _LAST_SURE_QUEUE:
+            self.regs.queue_sel = _LAST_SURE_QUEUE
+        self.regs.queue_sel = queue
+        return True
+
+    def _selected_in_use(self):
+        if self.requires_legacy_layout:
+            return self.regs.queue_pfn != 0
+        return self.regs.queue_ready != 0
+
+    def _check_layout(self, size, desc, driver, device):
+        if size < 1:
+            raise errors.BadQueueSize(size, "a queue has at least one entry")
+        for address, alignment in ((desc, 16), (driver, 2), (device, 4)):
+            if address % alignment or not 0 < address < 1 << 64:
+                raise errors.BadQueueLayout(
+                    address, "not a physical address, aligned to {}".format(alignment)
+                )
+        if not self.requires_legacy_layout:
+            return
+        page = self._page_size
+        if desc % page:
+            raise errors.BadQueueLayout(desc, "a legacy queue starts on a page")
+        if desc // page > 0xFFFFFFFF:
+            raise errors.BadQueueLayout(desc, "its page number does not fit in 32 bits")
+        avail_offset, used_offset, _ = split_queue(size, page)
+        if driver - desc != avail_offset or device - desc != used_offset:
+            raise errors.BadQueueLayout(
+                desc,
+                "a legacy queue of {} is one block, driver area at +{:#x} and device area at "
+                "+{:#x}, not +{:#x} and +{:#x}".format(
+                    size, avail_offset, used_offset, driver - desc, device - desc
+                ),
+            )
+
+    def _write_legacy_queue(self, size, align, frame_number):
+        self.regs.queue_num = size
+        self.regs.queue_align = align
+        self.regs.queue_pfn = frame_number
+
+    def _write_modern_queue(self, size, desc, driver, device):
+        regs = self.regs
+        regs.queue_num = size
+        regs.queue_desc_low = desc & 0xFFFFFFFF
+        regs.queue_desc_high = desc >> 32
+        regs.queue_driver_low = driver & 0xFFFFFFFF
+        regs.queue_driver_high = driver >> 32
+        regs.queue_device_low = device & 0xFFFFFFFF
+        regs.queue_device_high = device >> 32
+
+    def set_guest_page_size(self, n):
+        """Set the page size, a power of two in bytes, by which a legacy device counts.
+
+        Does nothing on a version 2 device, which has no pages.
+        """
+        if n < 1 or n & (n - 1):
+            raise errors.BadQueueLayout(n, "a page size is a power of two")
+        if self.requires_legacy_layout:
+            self.regs.guest_page_size = n
+            self._page_size = n
+
+    # Notifications (4.2.3.3, 4.2.3.4).
+
+    def notify(self, queue):
+        """Tell the device that there are new buffers in queue `queue`."""
+        if not self.driver_ok:
+            raise errors.DeviceNotReady(
+                self.address, "nothing is notified between a reset and finish_init()"
+            )
+        self.regs.queue_notify = queue
+
+    def ack_interrupt(self):
+        """Acknowledge what is pending: 1 for used buffers, 2 for a configuration change.
+
+        Returns the bits, undefined ones left out and not acknowledged.
+        """
+        pending = self.regs.interrupt_status & _INTERRUPT_BITS
+        if pending:
+            self.regs.interrupt_ack = pending
+        return pending
+
+    # Configuration space.
+
+    def read_config_generation(self):
+        """The generation of the configuration; 0 on a legacy device, which has none."""
+        return 0 if self.requires_legacy_layout else self.regs.config_generation
+
+    def _read_config(self, offset, size):
+        address = self._config + offset
+        if size == 4:
+            return mem32[address] & 0xFFFFFFFF
+        return mem8[address] if size == 1 else mem16[address]
+
+    def _write_config(self, offset, size, value):
+        memory = mem32 if size == 4 else mem8 if size == 1 else mem16
+        memory[self._config + offset] = value
+
+    # For the prompt.
+
+    def dump(self):
+        """Print the readable registers with their names, and the bits in them that have names.
+
+        Left out are the shared-memory registers and queue_reset, which a driver must not touch
+        unless the device has what they are for. `queue_` registers are of the queue selected
+        last.
+        """
+        version = LEGACY if self.requires_legacy_layout else MODERN
+        print(self)
+        for name, offset, direction, versions in REGISTERS:
+            if versions & version and "R" in direction and self._may_read(name):
+                value = getattr(self.regs, name)
+                print("  {:03x} {:18} {:#010x} {}".format(offset, name, value, self._say(name)))
+        for bits, name in ((self.read_device_features(), "offered"), (self.features, "accepted")):
+            print("  features {:10} {:#x}".format(name, bits))
+
+    def _may_read(self, name):
+        if name == "queue_num_max" and self.requires_legacy_layout:
+            return not self._selected_in_use()
+        if name == "queue_reset":
+            return self.features & features.RING_RESET
+        return not name.startswith("shm_")
+
+    def _say(self, name):
+        if name == "device_id":
+            return self.device_type
+        if name == "status":
+            return _bits(self.regs.status, STATUS_NAMES)
+        if name == "interrupt_status":
+            return _bits(self.regs.interrupt_status, _INTERRUPT_NAMES)
+        return ""
+
+
+def _bits(value, names):
+    return "|".join(name for bit, name in names if value & bit) or "0"
