@@ -1,0 +1,103 @@
+"""A descriptor table: the one of a split virtqueue, or the indirect one of a single chain."""
+
+import struct as _struct
+from array import array
+
+from uctypes import NATIVE, addressof, struct
+
+from mpy_virtio import errors
+from mpy_virtio.dma import Buffer
+from mpy_virtio.layouts import DESC, DESC_F_NEXT, DESC_F_WRITE, DESC_SIZE
+
+_MAX_CHAIN_BYTES = 0xFFFFFFFF
+_BUFFER_TYPES = (bytearray, memoryview, bytes)
+
+
+class DescriptorTable:
+    """`size` descriptors (2.7.5) in zeroed memory at physical address `addr`.
+
+    The device may scribble on them, so nothing is ever read back: `next` is the driver's own
+    copy of the links, and `buffers` keeps alive what the descriptors point to.
+    """
+
+    def __init__(self, addr, size):
+        self.addr = addr
+        self.size = size
+        self.next = array("H", range(1, size + 1))
+        self.buffers = [None] * size
+        self._descs = [struct(addr + DESC_SIZE * i, DESC, NATIVE) for i in range(size)]
+
+    def fill(self, index, readable, writable):
+        """Write a chain of the buffers into the descriptors linked from `index` on.
+
+        Returns the index of the chain's last descriptor.
+        """
+        left = len(readable) + len(writable)
+        last = index
+        for buffer in readable:
+            left -= 1
+            last = index
+            index = self._put(index, buffer, DESC_F_NEXT if left else 0)
+        for buffer in writable:
+            left -= 1
+            last = index
+            index = self._put(index, buffer, DESC_F_WRITE | DESC_F_NEXT if left else DESC_F_WRITE)
+        return last
+
+    def _put(self, index, buffer, flags):
+        following = self.next[index]
+        self.buffers[index] = buffer
+        self.put_memory(index, address_of(buffer), len(buffer), flags)
+        return following
+
+    def put_memory(self, index, addr, length, flags):
+        """Write descriptor `index`: `length` bytes at physical address `addr`."""
+        desc = self._descs[index]
+        desc.addr = addr
+        desc.len = length
+        desc.flags = flags
+        desc.next = self.next[index] if flags & DESC_F_NEXT else 0
+
+    def forget(self, index, count):
+        """Let go of the buffers of the `count` descriptors linked from `index` on."""
+        while count:
+            self.buffers[index] = None
+            index = self.next[index]
+            count -= 1
+
+
+def address_of(buffer):
+    """The physical address of a buffer."""
+    return buffer.addr if type(buffer) is Buffer else addressof(buffer)
+
+
+def check_buffers(buffers, writable):
+    """Raise BadBuffer for what cannot be a buffer in a chain; returns the bytes of all of them."""
+    total = 0
+    for buffer in buffers:
+        if type(buffer) is not Buffer:
+            _check_type(buffer, writable)
+        length = len(buffer)
+        if not length:
+            _refuse(buffer, writable, "it is empty")
+        total += length
+    if total > _MAX_CHAIN_BYTES:
+        _refuse(buffers, writable, "a chain is at most 4 GiB")
+    return total
+
+
+def _check_type(buffer, writable):
+    if not isinstance(buffer, _BUFFER_TYPES):
+        _refuse(buffer, writable, "give bytes, a bytearray, a memoryview or a dma.Buffer")
+    if getattr(buffer, "itemsize", 1) != 1:
+        _refuse(buffer, writable, "its items are not bytes")
+    if writable:
+        try:
+            # Writes nothing, and needs a buffer that can be written.
+            _struct.pack_into("", buffer, 0)
+        except TypeError:
+            _refuse(buffer, writable, "it is read-only")
+
+
+def _refuse(buffer, writable, why):
+    raise errors.BadBuffer(buffer, "device-writable" if writable else "device-readable", why)
