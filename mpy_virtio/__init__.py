@@ -1,0 +1,45 @@
+"""VirtIO drivers for MicroPython.
+
+    import mpy_virtio as virtio
+    virtio.probe()                              # what devices are there
+    vfs.mount(virtio.Block(), "/disk")          # the first disk
+    virtio.Entropy().read(16)                   # random bytes
+
+Names are loaded when they are first used, so a small board pays only for what it needs.
+"""
+
+from mpy_virtio import port
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "probe": "slots",
+    "MMIOTransport": "transport.mmio",
+    "VirtQueue": "queue.split",
+    "Device": "device.base",
+    "Block": "device.blk",
+    "Entropy": "device.rng",
+}
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        value = getattr(_module(_LAZY[name]), name)
+    else:
+        try:
+            # A module of the package, as in `except virtio.errors.QueueFull`.
+            value = _module(name)
+        except ImportError:
+            raise AttributeError("mpy_virtio has no {!r}".format(name)) from None
+    globals()[name] = value
+    return value
+
+
+def _module(name):
+    return __import__("mpy_virtio." + name, None, None, (name,))
+
+
+if not port.RESETS_DEVICES:
+    from mpy_virtio import slots
+
+    slots.reset_all()

@@ -1,0 +1,68 @@
+"""What every driver shares: finding its device, bringing it up, letting it go."""
+
+from mpy_virtio import errors, features
+from mpy_virtio.device_type import DeviceType
+from mpy_virtio.slots import probe
+from mpy_virtio.transport.base import live_at
+
+_RING_FEATURES = features.INDIRECT_DESC | features.EVENT_IDX
+
+
+class Device:
+    """Base of the drivers, which are made as `Class(transport, **options)`.
+
+    Without a transport it is the first device of the type that probe() finds. If that one is
+    driven already, `Class()` is the driver that it has, as `machine.RTC()` is the one RTC; with
+    a transport or an option the device is reset and driven anew. Raises DeviceNotFound,
+    WrongDeviceType, FeaturesRejected.
+
+    A subclass says which type it drives in `DEVICE_TYPE` and what it can do in
+    `SUPPORTED_FEATURES`, and makes its queues in `set_up(**options)`, which is called between
+    the negotiation of features and DRIVER_OK.
+    """
+
+    DEVICE_TYPE = 0
+    SUPPORTED_FEATURES = 0
+
+    def __new__(cls, transport=None, **options):
+        if transport is None:
+            transport = _first(cls.DEVICE_TYPE)
+            live = live_at(transport.address)
+            if live is not None and not options and isinstance(live.driver, cls):
+                return live.driver
+        elif transport.device_type != cls.DEVICE_TYPE:
+            raise errors.WrongDeviceType(transport, DeviceType(cls.DEVICE_TYPE))
+        self = super().__new__(cls)
+        self._bring_up(transport, options)
+        return self
+
+    def _bring_up(self, transport, options):
+        self.transport = transport
+        self.features = transport.begin_init(self.SUPPORTED_FEATURES | _RING_FEATURES)
+        try:
+            self.set_up(**options)
+            transport.finish_init()
+        except BaseException:
+            transport.fail()
+            raise
+        transport.driver = self
+
+    def deinit(self):
+        """Reset the device; the driver is of no more use. Leaving a `with` block does it too."""
+        self.transport.reset()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.deinit()
+
+    def __repr__(self):
+        return "<{} on {!r}>".format(type(self).__name__, self.transport)
+
+
+def _first(number):
+    for transport in probe():
+        if transport.device_type == number:
+            return transport
+    raise errors.DeviceNotFound(DeviceType(number))

@@ -1,0 +1,239 @@
+"""The block device (5.2): a disk, as MicroPython's file systems want it."""
+
+from errno import EINVAL, EIO, EOPNOTSUPP
+
+from uctypes import NATIVE, UINT32, UINT64, struct
+
+from mpy_virtio import errors
+from mpy_virtio.device.base import Device
+from mpy_virtio.dma import Buffer
+from mpy_virtio.layouts import align_up
+from mpy_virtio.queue.split import VirtQueue
+
+# MicroPython's errno lacks it.
+EROFS = 30
+
+# Feature bits (5.2.3).
+F_SIZE_MAX = 1 << 1
+F_SEG_MAX = 1 << 2
+F_RO = 1 << 5
+F_BLK_SIZE = 1 << 6
+F_FLUSH = 1 << 9
+
+# Offsets in struct virtio_blk_config (5.2.4).
+_CAPACITY = 0
+_SIZE_MAX = 8
+_SEG_MAX = 12
+_BLK_SIZE = 20
+
+# struct virtio_blk_req (5.2.6): the header, then data, then a status byte.
+_HEADER = {"type": 0 | UINT32, "reserved": 4 | UINT32, "sector": 8 | UINT64}
+_HEADER_SIZE = 16
+_T_IN = 0
+_T_OUT = 1
+_T_FLUSH = 4
+_T_GET_ID = 8
+_S_OK = 0
+_S_IOERR = 1
+_S_UNSUPP = 2
+_S_NONE = 0xFF
+
+_SECTOR = 512
+_ID_SIZE = 20
+_MAX_BLOCK_SIZE = 65536
+_TRANSFER = 4096
+
+# os.AbstractBlockDev.ioctl().
+_IOCTL_INIT = 1
+_IOCTL_DEINIT = 2
+_IOCTL_SYNC = 3
+_IOCTL_BLOCK_COUNT = 4
+_IOCTL_BLOCK_SIZE = 5
+_IOCTL_BLOCK_ERASE = 6
+
+
+class Block(Device):
+    """A disk, an `os.AbstractBlockDev` with both of its protocols.
+
+    `capacity` is its size in sectors of 512 bytes, `block_size` its own unit in bytes,
+    `block_count` its size in those, and `read_only` says whether it refuses to be written.
+    `timeout_ms` bounds each request.
+
+    Data passes through a buffer of the driver's: a file system's own buffer may be on the C
+    stack, where a device that is late must not write.
+    """
+
+    DEVICE_TYPE = 2
+    SUPPORTED_FEATURES = F_SIZE_MAX | F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH
+
+    def set_up(self, queue_size=None, timeout_ms=10000):
+        self.timeout_ms = timeout_ms
+        self.read_only = bool(self.features & F_RO)
+        self.capacity = self.transport.read_config(_CAPACITY, 8)
+        self.block_size = self._read_block_size()
+        self.block_count = self.capacity * _SECTOR // self.block_size
+        self._queue = VirtQueue(self.transport, 0, queue_size)
+        self._token = None
+        self._header = Buffer(_HEADER_SIZE)
+        self._header_fields = struct(self._header.addr, _HEADER, NATIVE)
+        self._status = Buffer(1)
+        self._set_up_segments()
+
+    def _read_block_size(self):
+        size = self._config(F_BLK_SIZE, _BLK_SIZE, _SECTOR)
+        if not _SECTOR <= size <= _MAX_BLOCK_SIZE or size & (size - 1):
+            raise errors.DeviceBroken(self.transport.address, "block size {}".format(size))
+        return size
+
+    def _set_up_segments(self):
+        # A request has a header, segments of data, and a status.
+        most = min(self._config(F_SEG_MAX, _SEG_MAX, 1) or 1, self._queue.size - 2)
+        if most < 1:
+            raise errors.BadQueueSize(self._queue.size, "a block request takes 3 entries")
+        transfer = max(_TRANSFER, self.block_size)
+        self._segment = min(self._config(F_SIZE_MAX, _SIZE_MAX, transfer) or transfer, transfer)
+        transfer = min(transfer, self._segment * most) & ~(self.block_size - 1)
+        if not transfer:
+            raise errors.DeviceBroken(
+                self.transport.address,
+                "{} segments of {} bytes do not hold a block".format(most, self._segment),
+            )
+        self._data = Buffer(transfer).data
+
+    def _config(self, feature, offset, default):
+        return self.transport.read_config(offset, 4) if self.features & feature else default
+
+    def __repr__(self):
+        return "<Block {:#x}, {} blocks of {} bytes{}>".format(
+            self.transport.address,
+            self.block_count,
+            self.block_size,
+            ", read-only" if self.read_only else "",
+        )
+
+    # For direct callers.
+
+    def read(self, block, buf, offset=0):
+        """Fill `buf` from byte `offset` of block `block` on; both may be of any length.
+
+        OSError(EIO) when the disk cannot, OSError(EINVAL) beyond its end, OSError(ETIMEDOUT).
+        """
+        self._transfer(_T_IN, block * self.block_size + offset, memoryview(buf))
+
+    def write(self, block, buf, offset=0):
+        """Write `buf` to byte `offset` of block `block` on; as read(), and OSError(EROFS)."""
+        if self.read_only:
+            raise OSError(EROFS)
+        self._transfer(_T_OUT, block * self.block_size + offset, memoryview(buf))
+
+    def flush(self):
+        """Have all that was written on stable storage (5.2.6.2)."""
+        if self.features & F_FLUSH:
+            self._request(_T_FLUSH, 0, (), (), 0)
+
+    @property
+    def device_id(self):
+        """The disk's serial number, as a string of up to 20 characters (VIRTIO_BLK_T_GET_ID)."""
+        name = self._data[:_ID_SIZE]
+        self._request(_T_GET_ID, 0, (), (name,), 0)
+        return bytes(name).split(b"\0", 1)[0].decode()
+
+    def deinit(self):
+        """Flush, and reset the device."""
+        try:
+            self.flush()
+        finally:
+            self.transport.reset()
+
+    # os.AbstractBlockDev.
+
+    def readblocks(self, block, buf, offset=0):
+        try:
+            self.read(block, buf, offset)
+        except OSError as error:
+            return -error.errno
+        return 0
+
+    def writeblocks(self, block, buf, offset=0):
+        try:
+            self.write(block, buf, offset)
+        except OSError as error:
+            return -error.errno
+        return 0
+
+    def ioctl(self, op, arg):
+        if op == _IOCTL_BLOCK_COUNT:
+            return self.block_count
+        if op == _IOCTL_BLOCK_SIZE:
+            return self.block_size
+        if op in (_IOCTL_SYNC, _IOCTL_DEINIT):
+            try:
+                self.flush()
+            except OSError as error:
+                return -error.errno
+            return 0
+        if op in (_IOCTL_INIT, _IOCTL_BLOCK_ERASE):
+            return 0
+        return None
+
+    # Underneath.
+
+    def _transfer(self, kind, position, rest):
+        if position < 0 or position + len(rest) > self.block_count * self.block_size:
+            raise OSError(EINVAL)
+        while rest:
+            skip = position % self.block_size
+            length = min(len(rest), len(self._data) - skip)
+            span = align_up(skip + length, self.block_size)
+            sector = (position - skip) // _SECTOR
+            piece = self._data[skip : skip + length]
+            if kind == _T_IN:
+                self._read_span(sector, span)
+                rest[:length] = piece
+            else:
+                if span != length:
+                    self._read_span(sector, span)
+                self._wait_for_former()
+                piece[:] = rest[:length]
+                self._request(_T_OUT, sector, self._segments(span), (), 0)
+            rest = rest[length:]
+            position += length
+
+    def _read_span(self, sector, span):
+        self._request(_T_IN, sector, (), self._segments(span), span)
+
+    def _segments(self, span):
+        return tuple(
+            self._data[start : min(start + self._segment, span)]
+            for start in range(0, span, self._segment)
+        )
+
+    def _request(self, kind, sector, readable, writable, expected):
+        """One request for `expected` bytes of data; OSError if the device says so."""
+        self._wait_for_former()
+        self._header_fields.type = kind
+        self._header_fields.sector = sector
+        self._status.data[0] = _S_NONE
+        self._token = self._queue.add((self._header,) + readable, writable + (self._status,))
+        length = self._queue.wait(self._token, self.timeout_ms)
+        self._token = None
+        self._check_status(self._status.data[0])
+        # A legacy device's length is not to be relied on (2.7.8.1).
+        if length <= expected and not self.transport.requires_legacy_layout:
+            self._queue.violation(
+                "it wrote {} bytes where {} and a status were due".format(length, expected)
+            )
+
+    def _wait_for_former(self):
+        # A request that timed out, or was interrupted, still has the header and the data.
+        if self._token is not None:
+            self._queue.wait(self._token, self.timeout_ms)
+            self._token = None
+
+    def _check_status(self, status):
+        if status == _S_IOERR:
+            raise OSError(EIO)
+        if status == _S_UNSUPP:
+            raise OSError(EOPNOTSUPP)
+        if status != _S_OK:
+            self._queue.violation("block status {}".format(status))
