@@ -93,4 +93,5 @@ def split_queue(size, used_align):
     """
     avail_offset = DESC_SIZE * size
     used_offset = align_up(avail_offset + 6 + 2 * size, used_align)
-    return avail_offset, used_offset, used_offset + 6 + USED_ELEM_SIZE * size
+    end = align_up(used_offset + 6 + USED_ELEM_SIZE * size, used_align)
+    return avail_offset, used_offset, end
