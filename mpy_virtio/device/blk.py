@@ -151,14 +151,14 @@ class Block(Device):
         try:
             self.read(block, buf, offset)
         except OSError as error:
-            return -error.errno
+            return -error.args[0]
         return 0
 
     def writeblocks(self, block, buf, offset=0):
         try:
             self.write(block, buf, offset)
         except OSError as error:
-            return -error.errno
+            return -error.args[0]
         return 0
 
     def ioctl(self, op, arg):
@@ -170,7 +170,7 @@ class Block(Device):
             try:
                 self.flush()
             except OSError as error:
-                return -error.errno
+                return -error.args[0]
             return 0
         if op in (_IOCTL_INIT, _IOCTL_BLOCK_ERASE):
             return 0
