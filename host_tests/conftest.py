@@ -1,0 +1,38 @@
+"""Makes MicroPython's modules and the device models importable, and each test start afresh."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+_HERE = Path(__file__).parent
+for _place in (_HERE.parent, _HERE, _HERE / "shim"):
+    if str(_place) not in sys.path:
+        sys.path.insert(0, str(_place))
+
+import clock  # noqa: E402
+import memory  # noqa: E402
+import micropython  # noqa: E402
+from model import rules  # noqa: E402
+
+# Modules take ticks_ms and the like from `time` when they are imported, which is before any test.
+clock.install()
+
+
+def pytest_unconfigure():
+    clock.uninstall()
+
+
+@pytest.fixture(autouse=True)
+def machine_room():
+    """A machine with neither RAM nor devices, at time 0.
+
+    A test fails that leaves violations of the specification behind which it did not take.
+    """
+    yield
+    left = rules.take_all_violations()
+    memory.reset()
+    clock.reset()
+    micropython.reset()
+    if left:
+        pytest.fail("\n".join(str(violation) for violation in left), pytrace=False)
