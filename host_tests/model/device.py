@@ -1,0 +1,211 @@
+"""What all device models share: their queues, when they answer, and how they misbehave."""
+
+import clock
+
+from model.registers import (
+    DRIVER_OK,
+    EVENT_IDX,
+    INDIRECT_DESC,
+    NEEDS_RESET,
+    USED_BUFFER,
+    RegisterFile,
+)
+from model.ring import SplitRing
+
+MISBEHAVIOURS = (
+    "id_out_of_range",
+    "id_not_outstanding",
+    "id_twice",
+    "id_high_bits",
+    "length_too_long",
+    "used_jumps_ahead",
+    "used_goes_back",
+    "bad_status",
+    "short_length",
+    "never_answers",
+    "needs_reset",
+    "scribble",
+)
+
+
+class Request:
+    """A chain that the device has taken from queue `queue`, `age` steps ago."""
+
+    def __init__(self, ring, chain):
+        self.ring = ring
+        self.queue = ring.index
+        self.chain = chain
+        self.age = 0
+
+
+class Device(RegisterFile):
+    """A device with queues. A subclass says in `process(request)` what it does with a request.
+
+    A request is answered as soon as the driver has notified it. With `defer` set that happens
+    later: at the device's `late`-th step (one a look of the guest at its clock; NEVER is
+    possible) in the `order` "fifo" or "lifo", or when the test calls `complete()`.
+
+    The device looks into a queue only when it was notified, or told the driver not to notify.
+    """
+
+    def __init__(self, **options):
+        self.rings = {}
+        self.in_flight = []
+        self.defer = False
+        self.late = 1
+        self.order = "fifo"
+        self._misbehaviour = None
+        self._misbehaviours_left = 0
+        super().__init__(**options)
+        clock.on_step(self.step)
+
+    def process(self, request):
+        """Do what a request asks for; returns how many bytes were written.
+
+        None leaves the request with the device, until it calls `finish()` itself.
+        """
+        raise NotImplementedError
+
+    # The registers' side.
+
+    def queue_enabled(self, index):
+        queue = self.queues[index]
+        self.rings[index] = SplitRing(
+            self,
+            index,
+            queue.num,
+            queue.desc,
+            queue.driver,
+            queue.device,
+            event_idx=bool(self.driver_features & EVENT_IDX),
+            indirect=bool(self.driver_features & INDIRECT_DESC),
+        )
+
+    def queue_stopped(self, index):
+        del self.rings[index]
+        self.in_flight = [request for request in self.in_flight if request.queue != index]
+
+    def was_reset(self):
+        self.rings.clear()
+        self.in_flight.clear()
+
+    def notified(self, index):
+        self.rings[index].notifications += 1
+        self.look(index)
+
+    # Work.
+
+    def look(self, index):
+        """Take all requests that are available in a queue, and answer them unless deferred."""
+        ring = self.rings[index]
+        with self.witnessing():
+            taken = []
+            while (chain := ring.pop()) is not None:
+                taken.append(Request(ring, chain))
+            ring.ask_for_notification()
+            self.in_flight.extend(taken)
+            if not self.defer:
+                self._answer(taken)
+
+    def step(self):
+        """What the device does on its own, when time goes by."""
+        if self.status & NEEDS_RESET or not self.status & DRIVER_OK:
+            return
+        for index, ring in list(self.rings.items()):
+            if ring.suppressed:
+                self.look(index)
+        for request in self.in_flight:
+            request.age += 1
+        with self.witnessing():
+            self._answer([request for request in self.in_flight if request.age >= self.late])
+
+    def complete(self, which="fifo"):
+        """Answer one request now: the "fifo" or "lifo" one, or the one at that index."""
+        index = {"fifo": 0, "lifo": -1}.get(which, which)
+        with self.witnessing():
+            self._answer([self.in_flight[index]])
+
+    def _answer(self, requests):
+        if self.order == "lifo":
+            requests = requests[::-1]
+        for request in requests:
+            if request in self.in_flight and not self.status & NEEDS_RESET:
+                length = self.process(request)
+                if length is not None:
+                    self.finish(request, length)
+
+    def finish(self, request, length):
+        """Return a request to the driver, with `length` bytes written."""
+        self.in_flight.remove(request)
+        ring = request.ring
+        old = ring.used_idx
+        if self._misbehaviours_left:
+            self._misbehaviours_left -= 1
+            getattr(self, "_" + self._misbehaviour)(ring, request.chain, length)
+        else:
+            ring.push(request.chain, length)
+        if old != ring.used_idx and ring.wants_interrupt(old):
+            self.raise_interrupt(USED_BUFFER)
+
+    def suppress_notifications(self, index, suppressed=True):
+        """Tell the driver not to notify queue `index`; the device looks at each step instead."""
+        self.rings[index].suppress_notifications(suppressed)
+
+    # Misbehaviour.
+
+    def misbehave(self, kind, count=1):
+        """Get the next `count` answers wrong, in one of the ways of MISBEHAVIOURS."""
+        if kind not in MISBEHAVIOURS:
+            raise ValueError(f"{kind!r} is not one of {', '.join(MISBEHAVIOURS)}")
+        self._misbehaviour = kind
+        self._misbehaviours_left = count
+
+    def _push_as(self, ring, chain, head, length):
+        del ring.outstanding[chain.head]
+        ring.put_used(head, length)
+        ring.set_used_idx(ring.used_idx + 1)
+
+    def _id_out_of_range(self, ring, chain, length):
+        self._push_as(ring, chain, ring.size, length)
+
+    def _id_not_outstanding(self, ring, chain, length):
+        free = [head for head in range(ring.size) if head not in ring.outstanding]
+        self._push_as(ring, chain, free[-1], length)
+
+    def _id_twice(self, ring, chain, length):
+        ring.push(chain, length)
+        ring.put_used(chain.head, length)
+        ring.set_used_idx(ring.used_idx + 1)
+
+    def _id_high_bits(self, ring, chain, length):
+        self._push_as(ring, chain, chain.head | 0x10000, length)
+
+    def _length_too_long(self, ring, chain, length):
+        ring.push(chain, chain.writable_length + 1)
+
+    def _used_jumps_ahead(self, ring, chain, length):
+        in_flight = len(ring.outstanding)
+        ring.push(chain, length)
+        ring.set_used_idx(ring.used_idx + in_flight)
+
+    def _used_goes_back(self, ring, chain, length):
+        del ring.outstanding[chain.head]
+        ring.put_used(chain.head, length)
+        ring.set_used_idx(ring.used_idx - 1)
+
+    def _bad_status(self, ring, chain, length):
+        chain.write(b"\xff", chain.writable_length - 1)
+        ring.push(chain, length)
+
+    def _short_length(self, ring, chain, length):
+        ring.push(chain, max(0, length - 1))
+
+    def _never_answers(self, ring, chain, length):
+        pass
+
+    def _needs_reset(self, ring, chain, length):
+        self.need_reset()
+
+    def _scribble(self, ring, chain, length):
+        ring.push(chain, length)
+        ring.scribble()
