@@ -1,0 +1,44 @@
+# The front door; the work is done by tools/, in plain Python.
+#
+# make run         boots a board in QEMU to its REPL, with a disk; leave it with Ctrl-A X
+#   BOARD=         which board; VIRT_RV32 unless told otherwise
+#   SCRIPT=x.py    runs this file on the board instead, and fails if it fails; without a terminal
+#                  it is examples/demo.py (make ends with 2 and shows the script's own status;
+#                  `python3 -m tools.run` ends with that status itself)
+#   DISK= MEM=     another disk image, another size of memory, such as 512M
+#   QEMU_ARGS=     more arguments for QEMU
+# make test        checks the style and runs every test; make unit those that need no QEMU
+# make firmware    builds build/$BOARD/firmware.elf
+# make stock       builds MicroPython's own QEMU port with our package in it and nothing else
+#
+# All of them first install what this machine lacks. MPY_DIR= is a MicroPython source tree to
+# build from; without it the source comes from Debian's archive.
+
+PYTHON ?= python3
+
+.PHONY: run test unit firmware stock clean
+
+run:
+	@$(PYTHON) -m tools.packages run
+	@$(PYTHON) -m tools.run
+
+test:
+	@$(PYTHON) -m tools.packages test
+	@$(PYTHON) -m tools.firmware
+	build/venv/bin/ruff check
+	build/venv/bin/python -m pytest
+
+unit:
+	@$(PYTHON) -m tools.packages unit
+	build/venv/bin/python -m pytest host_tests/unit
+
+firmware:
+	@$(PYTHON) -m tools.packages run
+	@$(PYTHON) -m tools.firmware
+
+stock:
+	@BOARD=VIRT_RV32 $(PYTHON) -m tools.packages run
+	@$(PYTHON) -m tools.firmware stock
+
+clean:
+	rm -rf build

@@ -1,0 +1,52 @@
+"""What is missing on a machine."""
+
+import pytest
+
+from tools import packages
+
+
+@pytest.fixture
+def lacking(monkeypatch):
+    """Make `find` fail to find the names given; everything else is there."""
+
+    def lack(*names):
+        monkeypatch.setattr(packages, "find", lambda name: None if name in names else name)
+
+    return lack
+
+
+def test_nothing_missing(lacking):
+    lacking()
+    assert packages.missing("run", "VIRT_RV32") == []
+
+
+def test_package_is_named_once_however_much_of_it_lacks(lacking):
+    lacking("gcc", "/usr/include/stdio.h", "mcopy")
+    assert packages.missing("run", "VIRT_RV32") == ["build-essential", "mtools"]
+
+
+def test_running_one_board_needs_nothing_of_another(lacking):
+    lacking("qemu-system-arm", "qemu-system-riscv32")
+    assert packages.missing("run", "VIRT_RV32") == ["qemu-system-riscv32"]
+    assert packages.missing("run", "VIRT_ARM") == ["qemu-system-arm"]
+
+
+def test_unit_tests_need_no_emulator_or_compiler(lacking):
+    lacking("qemu-system-riscv32", "gcc")
+    assert packages.missing("unit", "VIRT_RV32") == []
+
+
+def test_without_apt_it_says_what_is_missing_in_one_line(lacking, monkeypatch):
+    lacking("mcopy")
+    monkeypatch.setattr(packages.shutil, "which", lambda *_, **__: None)
+    with pytest.raises(SystemExit, match=r"^missing on this machine.*: mtools$"):
+        packages.install("run", "VIRT_RV32")
+
+
+def test_unknown_board_names_those_there_are():
+    with pytest.raises(SystemExit, match="BOARD=NONE: .*VIRT_RV32"):
+        packages.check_board("NONE")
+
+
+def test_every_board_with_a_port_has_a_list_of_packages():
+    assert set(packages.boards()) <= set(packages.BOARDS)

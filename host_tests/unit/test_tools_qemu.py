@@ -1,0 +1,70 @@
+"""QEMU's command lines."""
+
+import pytest
+
+from tools import qemu
+
+
+def command(board="VIRT_RV32", **options):
+    return qemu.command(board, "firmware.elf", serial="stdio", **options)
+
+
+def values(line, option):
+    """What follows each `option` in a command line."""
+    return [line[i + 1] for i, word in enumerate(line) if word == option]
+
+
+def test_default_is_modern_and_adds_nothing():
+    line = command()
+    assert line[0] == "qemu-system-riscv32"
+    assert values(line, "-kernel") == ["firmware.elf"]
+    assert values(line, "-global") == ["virtio-mmio.force-legacy=false"]
+    assert not values(line, "-device") and not values(line, "-drive") and not values(line, "-m")
+
+
+def test_legacy():
+    assert values(command(legacy=True), "-global") == ["virtio-mmio.force-legacy=true"]
+
+
+@pytest.mark.parametrize("board", ["VIRT_ARM", "VIRT_AARCH64"])
+def test_arm_gets_no_network_card_of_its_own(board):
+    assert values(command(board), "-nic") == ["none"]
+
+
+def test_drives_come_before_devices_in_the_order_given():
+    line = command(drives=[qemu.Drive("a.img"), qemu.Drive("b.img")], devices=[qemu.ENTROPY])
+    assert values(line, "-drive") == [
+        "file=a.img,if=none,format=raw,id=drive0",
+        "file=b.img,if=none,format=raw,id=drive1",
+    ]
+    assert values(line, "-device") == [
+        "virtio-blk-device,drive=drive0",
+        "virtio-blk-device,drive=drive1",
+        "virtio-rng-device",
+    ]
+
+
+def test_drive_options_go_where_they_belong():
+    drive = qemu.Drive(
+        "a.qcow2", "qcow2", readonly=True, options="event_idx=off", drive_options="aio=io_uring"
+    )
+    line = command(drives=[drive])
+    assert values(line, "-drive") == [
+        "file=a.qcow2,if=none,format=qcow2,id=drive0,readonly=on,aio=io_uring"
+    ]
+    assert values(line, "-device") == ["virtio-blk-device,drive=drive0,event_idx=off"]
+
+
+def test_comma_in_a_file_name_is_not_the_end_of_it():
+    assert values(command(drives=[qemu.Drive("a,b")]), "-drive")[0].startswith("file=a,,b,if=")
+
+
+def test_script_is_loaded_behind_the_ram_of_the_firmware():
+    device = "loader,file=a,,b.py,addr=0x81800000,force-raw=on"
+    assert values(command(script="a,b.py"), "-device") == [device]
+
+
+def test_memory_and_extra():
+    line = command(memory="256M", extra=["-icount", "0"])
+    assert values(line, "-m") == ["256M"]
+    assert line[-2:] == ["-icount", "0"]

@@ -1,0 +1,220 @@
+"""A board running in QEMU, driven through its serial line and watched through QMP."""
+
+import json
+import select
+import socket
+import subprocess
+import time
+from textwrap import dedent, indent
+
+from tools import qemu
+
+TIMEOUT = 30  # seconds; generous, since it only ever passes when something is wrong
+RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
+CTRL_A, CTRL_C, CTRL_D = b"\x01", b"\x03", b"\x04"
+
+
+class BoardError(Exception):
+    """The board did not do what was asked of it.
+
+    `output` is what the code printed before that, `traceback` what the board said of an
+    uncaught exception (empty when the trouble is another).
+    """
+
+    def __init__(self, message, output="", traceback=""):
+        super().__init__(message)
+        self.output = output
+        self.traceback = traceback
+
+
+class BoardTimeout(BoardError, TimeoutError):
+    """What was waited for did not come in time."""
+
+
+class BoardEnded(BoardError, EOFError):
+    """QEMU ended while more was wanted of it."""
+
+
+class Board:
+    """A board in QEMU, started by `with Board(firmware) as board:` and killed at its end.
+
+    `options` are those of qemu.command. With `pty=True` the serial line is the pseudo-terminal
+    `board.pty`, for another program such as mpremote, and only `qmp`, `kill` and `wait` work
+    here. All `timeout` parameters are in seconds.
+    """
+
+    def __init__(self, firmware, name="VIRT_RV32", *, pty=False, extra=(), **options):
+        self.output = bytearray()  # all that the board has sent
+        self._taken = 0  # how much of it read_until has given out
+        self._raw = False
+        # QEMU's ends of both lines are open before it starts, so nothing sent gets lost.
+        self._serial, serial = socket.socketpair()
+        self._monitor, monitor = socket.socketpair()
+        self._serial.setblocking(False)
+        self._monitor_file = None
+        backend = "pty,id=serial" if pty else f"socket,id=serial,fd={serial.fileno()}"
+        extra = [
+            *("-chardev", backend),
+            *("-chardev", f"socket,id=qmp,fd={monitor.fileno()}", "-mon", "qmp,mode=control"),
+            *extra,
+        ]
+        self._process = subprocess.Popen(
+            qemu.command(name, firmware, serial="chardev:serial", extra=extra, **options),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[serial.fileno(), monitor.fileno()],
+        )
+        serial.close()
+        monitor.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+        self._serial.close()
+        self._monitor.close()
+
+    @property
+    def pty(self):
+        """Path of the pseudo-terminal that is the serial line of a board with `pty=True`."""
+        serial = next(one for one in self.qmp("query-chardev") if one["label"] == "serial")
+        return serial["filename"].removeprefix("pty:")
+
+    def exec(self, code, timeout=TIMEOUT):
+        """Run `code` (indented as a whole, if you like) and return what it printed.
+
+        Raises BoardError with the board's traceback when an exception ends it.
+        """
+        self.start(code, timeout)
+        return self.finish(timeout)
+
+    def start(self, code, timeout=TIMEOUT):
+        """Have the board begin to run `code`; `finish` gets what becomes of it."""
+        self._enter_raw_repl(timeout)
+        self.write(dedent(code).encode() + CTRL_D, timeout)
+        self.read_until(b"OK", timeout)
+
+    def finish(self, timeout=TIMEOUT):
+        """Wait for the end of the code that `start` began; return and raise as `exec` does."""
+        output = _text(self.read_until(CTRL_D, timeout)[:-1])
+        traceback = _text(self.read_until(CTRL_D, timeout)[:-1])
+        self.read_until(b">", timeout)
+        if traceback:
+            printed = f"\nit had printed:\n{indent(output, '    ')}" if output else ""
+            raise BoardError(f"the board raised\n{traceback}{printed}", output, traceback)
+        return output
+
+    def read_until(self, what, timeout=TIMEOUT):
+        """Return the bytes the board sends up to `what`, a bytes or compiled pattern, inclusive.
+
+        Each call goes on where the one before it ended.
+        """
+        deadline = time.monotonic() + timeout
+        while (end := self._find(what, self._taken)) is None:
+            self._exchange(deadline, f"waiting for {what}")
+        start, self._taken = self._taken, end
+        return bytes(self.output[start:end])
+
+    def write(self, data, timeout=TIMEOUT):
+        """Type the bytes `data`, at the pace at which the board takes them."""
+        deadline = time.monotonic() + timeout
+        while data:
+            data = self._exchange(deadline, "writing", data)
+
+    def interrupt(self):
+        """Type Ctrl-C."""
+        self.write(CTRL_C)
+
+    def soft_reset(self, timeout=TIMEOUT):
+        """Restart MicroPython, without main.py; return the bytes the board sent on the way."""
+        self._enter_raw_repl(timeout)
+        self.write(CTRL_D, timeout)
+        return self.read_until(RAW_PROMPT, timeout)
+
+    def qmp(self, command, **arguments):
+        """Run a command of QEMU's machine protocol and return what it returns.
+
+        Raises BoardError when QEMU refuses it.
+        """
+        if not self._monitor_file:
+            self._monitor.settimeout(TIMEOUT)
+            self._monitor_file = self._monitor.makefile("rw")
+            self.qmp("qmp_capabilities")
+        request = {"execute": command, "arguments": arguments}
+        self._monitor_file.write(json.dumps(request) + "\n")
+        self._monitor_file.flush()
+        for line in self._monitor_file:
+            answer = json.loads(line)
+            if "return" in answer:
+                return answer["return"]
+            if "error" in answer:
+                raise BoardError(f"QMP {command}: {answer['error']['desc']}")
+        raise BoardEnded(f"QMP {command}: {self._describe_end()}")
+
+    def kill(self):
+        """Cut the power: end QEMU at once."""
+        self._process.kill()
+        self._process.wait()
+
+    def wait(self, timeout=TIMEOUT):
+        """Wait until QEMU ends by itself and return its exit status."""
+        deadline = time.monotonic() + timeout
+        try:
+            while True:
+                self._exchange(deadline, "waiting for QEMU's end")
+        except BoardEnded:
+            return self._process.wait()
+
+    def _enter_raw_repl(self, timeout):
+        if not self._raw:
+            self._wait_for_first_prompt(timeout)
+            self.write(CTRL_C + CTRL_A, timeout)
+            self.read_until(RAW_PROMPT, timeout)
+            self._raw = True
+
+    def _wait_for_first_prompt(self, timeout):
+        deadline = time.monotonic() + timeout
+        while self._find(b">>> ", 0) is None:
+            self._exchange(deadline, "waiting for the first prompt")
+
+    def _find(self, what, start):
+        """Index of the end of `what` in the output from `start` on, or None."""
+        if isinstance(what, bytes):
+            found = self.output.find(what, start)
+            return None if found < 0 else found + len(what)
+        match = what.search(self.output, start)
+        return match and match.end()
+
+    def _exchange(self, deadline, purpose, data=b""):
+        """Wait for the serial line, take what came, and send of `data` what fits; return the rest.
+
+        Raises BoardTimeout when `deadline` passes, however much comes, and BoardEnded when QEMU
+        has ended.
+        """
+        left = deadline - time.monotonic()
+        line = [self._serial]
+        readable, writable, _ = select.select(line, line if data else [], [], max(0, left))
+        if left <= 0 or not (readable or writable):
+            raise BoardTimeout(f"timed out {purpose}; the last output was\n{self._tail()}")
+        try:
+            if readable:
+                received = self._serial.recv(65536)
+                if not received:
+                    raise ConnectionError
+                self.output += received
+            return data[self._serial.send(data) :] if writable else data
+        except ConnectionError:
+            raise BoardEnded(f"{purpose}: {self._describe_end()}") from None
+
+    def _describe_end(self):
+        status = self._process.wait(TIMEOUT)
+        return f"QEMU ended with status {status}; the last output was\n{self._tail()}"
+
+    def _tail(self):
+        return _text(self.output[-2000:])
+
+
+def _text(data):
+    """What the board sent, as text with Python's line ends."""
+    return data.decode("utf-8", "replace").replace("\r\n", "\n")

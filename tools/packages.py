@@ -1,0 +1,136 @@
+"""What the project needs of the machine, and how to get what is missing.
+
+`python3 -m tools.packages run` (or `test`, or `unit`) installs what that goal lacks, no more.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+from tools import BOARD, BUILD, ROOT, tell
+
+VENV = BUILD / "venv"
+
+# What is looked for (a program, or a file) and the Debian package, or the package it provides,
+# that brings it.
+COMMON = {
+    "make": "make",
+    "gcc": "build-essential",
+    "/usr/include/stdio.h": "build-essential",
+    "xz": "xz-utils",
+    "mkfs.vfat": "dosfstools",
+    "mcopy": "mtools",
+}
+RISCV = {
+    "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
+    "/usr/lib/picolibc/riscv64-unknown-elf": "picolibc-riscv64-unknown-elf",
+}
+BOARDS = {
+    "VIRT_RV32": {"qemu-system-riscv32": "qemu-system-riscv32", **RISCV},
+    "VIRT_RV64": {"qemu-system-riscv64": "qemu-system-riscv64", **RISCV},
+    "VIRT_ARM": {
+        "qemu-system-arm": "qemu-system-arm",
+        "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+        "/usr/lib/picolibc/arm-none-eabi": "picolibc-arm-none-eabi",
+    },
+    "VIRT_AARCH64": {
+        "qemu-system-aarch64": "qemu-system-aarch64",
+        "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
+        "/usr/lib/picolibc/aarch64-linux-gnu": "picolibc-aarch64-linux-gnu",
+    },
+}
+
+
+def find(name):
+    """Path of the program or file `name`, or None. Programs may be in sbin, too."""
+    if name.startswith("/"):
+        return name if os.path.exists(name) else None
+    return shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
+
+
+def boards():
+    """Names of the boards that the project has a port for."""
+    return sorted(path.parent.name for path in ROOT.glob("boards/*/mpconfigboard.mk"))
+
+
+def check_board(name):
+    """Raise SystemExit unless `name` is a board that the project has a port for."""
+    if name not in boards():
+        raise SystemExit(f"BOARD={name}: no such board; there are {', '.join(boards())}")
+
+
+def missing(goal, board):
+    """Debian packages that this machine lacks for `goal`: "run" on `board`, "test" or "unit"."""
+    needs = {}
+    if goal == "run":
+        needs = COMMON | BOARDS[board]
+    elif goal == "test":
+        needs = COMMON.copy()
+        for name in boards():
+            needs |= BOARDS[name]
+    packages = {package for name, package in needs.items() if not find(name)}
+    if goal != "run" and not importlib.util.find_spec("ensurepip"):
+        packages.add("python3-venv")
+    return sorted(packages)
+
+
+def apt_get(*arguments):
+    """Run apt-get on the machine's own apt, as root or through sudo.
+
+    Raises SystemExit when it fails.
+    """
+    command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", *arguments]
+    if os.geteuid() != 0:
+        command.insert(0, "sudo")
+    tell(" ".join(command))
+    if subprocess.run(command, stdout=sys.stderr).returncode != 0:
+        raise SystemExit(f"apt-get {' '.join(arguments)} failed; its messages are above")
+
+
+def install(goal, board):
+    """Install the Debian packages that `missing` names."""
+    packages = missing(goal, board)
+    if not packages:
+        return
+    if not shutil.which("apt-get") or not (os.geteuid() == 0 or shutil.which("sudo")):
+        raise SystemExit(f"missing on this machine (named as Debian does): {' '.join(packages)}")
+    apt_get("update")
+    apt_get("install", "--yes", "--no-install-recommends", *packages)
+    if packages := missing(goal, board):
+        raise SystemExit(f"installed, yet not found: {' '.join(packages)}")
+
+
+def requirements():
+    """The Python packages of pyproject.toml's dependency group `test`."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["test"]
+
+
+def make_venv(venv: Path = VENV):
+    """Make the virtual environment that tests run in, anew when what it holds has changed."""
+    wanted = "\n".join([sys.executable, *requirements()])
+    stamp = venv / "requirements.txt"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    tell(f"making {venv}")
+    subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+    pip = [venv / "bin/python", "-m", "pip", "--disable-pip-version-check", "-q", "install"]
+    if subprocess.run([*pip, *requirements()]).returncode != 0:
+        raise SystemExit("pip could not install what the tests need; its messages are above")
+    stamp.write_text(wanted)
+
+
+def main():
+    goal = sys.argv[1]
+    if goal == "run":
+        check_board(BOARD)
+    install(goal, BOARD)
+    if goal != "run":
+        make_venv()
+
+
+if __name__ == "__main__":
+    main()
