@@ -1,0 +1,3 @@
+freeze("modules")
+include("$(MPY_DIR)/extmod/asyncio")
+include("../../manifest.py")

@@ -1,0 +1,60 @@
+// Included by extmod/modmachine.c: what machine does on this port.
+
+#include "py/mphal.h"
+#include "modmachine.h"
+
+#define MICROPY_PY_MACHINE_EXTRA_GLOBALS \
+    { MP_ROM_QSTR(MP_QSTR_PWRON_RESET), MP_ROM_INT(MACHINE_PWRON_RESET) }, \
+    { MP_ROM_QSTR(MP_QSTR_SOFT_RESET), MP_ROM_INT(MACHINE_SOFT_RESET) }, \
+
+#define FW_CFG_UUID 2
+
+int machine_reset_cause_value = MACHINE_PWRON_RESET;
+
+static void mp_machine_reset(void) {
+    power_reset();
+}
+
+static mp_int_t mp_machine_reset_cause(void) {
+    return machine_reset_cause_value;
+}
+
+static void mp_machine_idle(void) {
+    mp_event_wait_ms(1);
+}
+
+// The machine's UUID, QEMU's -uuid; all zeros if it was given none.
+static mp_obj_t mp_machine_unique_id(void) {
+    volatile uint8_t *fw_cfg_data = (volatile uint8_t *)MICROPY_HW_FW_CFG_BASE;
+    volatile uint16_t *fw_cfg_selector = (volatile uint16_t *)(MICROPY_HW_FW_CFG_BASE + 8);
+    uint8_t uuid[16];
+    *fw_cfg_selector = __builtin_bswap16(FW_CFG_UUID);
+    for (size_t i = 0; i < sizeof(uuid); ++i) {
+        uuid[i] = *fw_cfg_data;
+    }
+    return mp_obj_new_bytes(uuid, sizeof(uuid));
+}
+
+// A CPU that QEMU emulates has no frequency; this is the one of time.ticks_cpu().
+static mp_obj_t mp_machine_get_freq(void) {
+    return mp_obj_new_int(MICROPY_HW_CLOCK_HZ);
+}
+
+static void mp_machine_set_freq(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    (void)args;
+    mp_raise_ValueError(MP_ERROR_TEXT("the frequency can not be set"));
+}
+
+static void mp_machine_lightsleep(size_t n_args, const mp_obj_t *args) {
+    if (n_args == 0) {
+        mp_event_wait_indefinite();
+    } else {
+        mp_hal_delay_ms(mp_obj_get_int(args[0]));
+    }
+}
+
+static void mp_machine_deepsleep(size_t n_args, const mp_obj_t *args) {
+    mp_machine_lightsleep(n_args, args);
+    power_reset();
+}

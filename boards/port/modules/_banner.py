@@ -1,0 +1,5 @@
+import _startup
+
+_startup.list_devices()
+
+del _startup

@@ -1,0 +1,5 @@
+import _startup
+
+_startup.mount_disk()
+
+del _startup

@@ -1,0 +1,58 @@
+// How MicroPython is configured on every board of this port. What is not here has the default of
+// py/mpconfig.h; what depends on the board is in its mpconfigboard.h.
+
+#include <alloca.h>
+#include <stdint.h>
+#include "hardware.h"
+#include "mpconfigboard.h"
+
+#define MICROPY_CONFIG_ROM_LEVEL                (MICROPY_CONFIG_ROM_LEVEL_EXTRA_FEATURES)
+
+// Memory, of which there is plenty.
+#define MICROPY_ALLOC_GC_STACK_SIZE             (1024)
+#define MICROPY_ALLOC_PATH_MAX                  (256)
+#define MICROPY_STACK_CHECK_MARGIN              (16 * 1024)
+#define MICROPY_ENABLE_GC                       (1)
+#define MICROPY_ENABLE_EMERGENCY_EXCEPTION_BUF  (1)
+
+// The language.
+#define MICROPY_PERSISTENT_CODE_LOAD            (1)
+#define MICROPY_OPT_COMPUTED_GOTO               (1)
+#define MICROPY_LONGINT_IMPL                    (MICROPY_LONGINT_IMPL_MPZ)
+#define MICROPY_USE_INTERNAL_ERRNO              (1)
+#define MICROPY_SCHEDULER_DEPTH                 (8)
+#define MICROPY_SCHEDULER_STATIC_NODES          (1)
+
+// Files.
+#define MICROPY_VFS                             (1)
+#define MICROPY_READER_VFS                      (1)
+#define MICROPY_FATFS_ENABLE_LFN                (2)
+#define MICROPY_FATFS_LFN_CODE_PAGE             437
+#define MICROPY_FATFS_RPATH                     (2)
+#define MICROPY_FATFS_USE_LABEL                 (1)
+#define MICROPY_FATFS_MAX_SS                    (4096)
+
+// Modules.
+#define MICROPY_EPOCH_IS_1970                   (1)
+#define MICROPY_PY_SYS_PLATFORM                 "virt"
+#define MICROPY_PY_OS_DUPTERM                   (1)
+#define MICROPY_PY_OS_SYNC                      (1)
+#define MICROPY_PY_OS_UNAME                     (1)
+#define MICROPY_PY_RE_MATCH_GROUPS              (1)
+#define MICROPY_PY_RE_MATCH_SPAN_START_END      (1)
+#define MICROPY_PY_RANDOM_SEED_INIT_FUNC        (rtc_time_ns())
+#define MICROPY_PY_TIME_GMTIME_LOCALTIME_MKTIME (1)
+#define MICROPY_PY_TIME_TIME_TIME_NS            (1)
+#define MICROPY_PY_TIME_INCLUDEFILE             "port/modtime.c"
+#define MICROPY_PY_MACHINE                      (1)
+#define MICROPY_PY_MACHINE_INCLUDEFILE          "port/modmachine.c"
+#define MICROPY_PY_MACHINE_RESET                (1)
+#define MICROPY_PY_MACHINE_BARE_METAL_FUNCS     (1)
+#define MICROPY_PY_MACHINE_DISABLE_IRQ_ENABLE_IRQ (1)
+
+typedef intptr_t mp_int_t;
+typedef uintptr_t mp_uint_t;
+typedef intptr_t mp_off_t;
+#define MP_SSIZE_MAX INTPTR_MAX
+
+#define MP_STATE_PORT MP_STATE_VM

@@ -1,0 +1,60 @@
+// Waiting: for events and for time to pass.
+
+#include "py/runtime.h"
+#include "py/mphal.h"
+
+// Some things are only seen by looking, such as input from a stream that is written in Python:
+// sleep no longer than this.
+#define MAX_SLEEP_MS 50
+
+#define TICKS_PER_MS (MICROPY_HW_CLOCK_HZ / 1000)
+#define TICKS_PER_US (MICROPY_HW_CLOCK_HZ / 1000000)
+
+static volatile bool event;
+
+void mp_hal_signal_event(void) {
+    event = true;
+}
+
+static void sleep_until(uint64_t deadline) {
+    uint64_t limit = clock_ticks() + MAX_SLEEP_MS * TICKS_PER_MS;
+    clock_set_alarm(MIN(deadline, limit));
+    // An interrupt between the look and the sleep stays pending, which ends the sleep.
+    uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
+    if (!event && MP_STATE_VM(sched_state) != MP_SCHED_PENDING) {
+        cpu_wait_for_interrupt();
+    }
+    MICROPY_END_ATOMIC_SECTION(state);
+    event = false;
+}
+
+void mp_hal_wait_event(mp_int_t timeout_ms) {
+    if (timeout_ms < 0) {
+        sleep_until(UINT64_MAX);
+    } else {
+        sleep_until(clock_ticks() + (uint64_t)timeout_ms * TICKS_PER_MS);
+    }
+}
+
+static void delay(uint64_t ticks) {
+    uint64_t deadline = clock_ticks() + ticks;
+    mp_event_handle_nowait();
+    while (clock_ticks() < deadline) {
+        sleep_until(deadline);
+        mp_event_handle_nowait();
+    }
+}
+
+void mp_hal_delay_ms(mp_uint_t ms) {
+    delay((uint64_t)ms * TICKS_PER_MS);
+}
+
+void mp_hal_delay_us(mp_uint_t us) {
+    // Waking up takes longer than a short delay.
+    uint64_t deadline = clock_ticks() + (uint64_t)us * TICKS_PER_US;
+    if (us >= 1000) {
+        delay((uint64_t)us * TICKS_PER_US);
+    }
+    while (clock_ticks() < deadline) {
+    }
+}

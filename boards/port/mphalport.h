@@ -1,0 +1,33 @@
+#include "cpu.h"
+#include "hardware.h"
+
+#define MICROPY_BEGIN_ATOMIC_SECTION()      cpu_mask_interrupts()
+#define MICROPY_END_ATOMIC_SECTION(state)   cpu_restore_interrupts(state)
+
+#define MICROPY_INTERNAL_WFE(TIMEOUT_MS)    mp_hal_wait_event(TIMEOUT_MS)
+
+// Sleeps until an interrupt, or for `timeout_ms` (-1: no limit of the caller's). Returns at once
+// if an interrupt came since it last returned, so that a caller who looks and then waits misses
+// none.
+void mp_hal_wait_event(mp_int_t timeout_ms);
+
+// What an interrupt handler calls to have mp_hal_wait_event() return.
+void mp_hal_signal_event(void);
+
+void mp_hal_set_interrupt_char(int c);
+
+static inline mp_uint_t mp_hal_ticks_ms(void) {
+    return clock_ticks() / (MICROPY_HW_CLOCK_HZ / 1000);
+}
+
+static inline mp_uint_t mp_hal_ticks_us(void) {
+    return clock_ticks() / (MICROPY_HW_CLOCK_HZ / 1000000);
+}
+
+static inline mp_uint_t mp_hal_ticks_cpu(void) {
+    return clock_ticks();
+}
+
+static inline uint64_t mp_hal_time_ns(void) {
+    return rtc_time_ns();
+}

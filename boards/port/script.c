@@ -1,0 +1,77 @@
+#include <string.h>
+
+#include "py/compile.h"
+#include "py/lexer.h"
+#include "py/runtime.h"
+#include "py/mphal.h"
+#include "shared/readline/readline.h"
+#include "script.h"
+
+// Where a script that QEMU loaded into RAM starts. What is behind it in RAM is zero.
+#define LOADED_SCRIPT ((const char *)(MICROPY_HW_RAM_BASE + MICROPY_HW_RAM_SIZE))
+
+// The file opt/micropython/script of fw_cfg, or None.
+static mp_obj_t read_from_fw_cfg(void) {
+    mp_obj_t fw_cfg = mp_import_name(MP_QSTR_fw_cfg, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
+    mp_obj_t name = mp_obj_new_str_from_cstr("opt/micropython/script");
+    return mp_call_function_1(mp_load_attr(fw_cfg, MP_QSTR_read), name);
+}
+
+static void execute(const char *source, size_t len) {
+    mp_lexer_t *lexer = mp_lexer_new_from_str_len(MP_QSTR_script, source, len, 0);
+    mp_parse_tree_t tree = mp_parse(lexer, MP_PARSE_FILE_INPUT);
+    mp_obj_t module = mp_compile(&tree, MP_QSTR_script, false);
+    mp_hal_set_interrupt_char(CHAR_CTRL_C);
+    mp_call_function_0(module);
+    mp_handle_pending(true);
+}
+
+// Returns whether there was a script.
+static bool find_and_execute(void) {
+    if (*LOADED_SCRIPT != '\0') {
+        execute(LOADED_SCRIPT, strlen(LOADED_SCRIPT));
+        return true;
+    }
+    mp_obj_t source = read_from_fw_cfg();
+    if (source != mp_const_none) {
+        mp_buffer_info_t bytes;
+        mp_get_buffer_raise(source, &bytes, MP_BUFFER_READ);
+        execute(bytes.buf, bytes.len);
+        return true;
+    }
+    return false;
+}
+
+// What CPython exits with when `exception` is not caught.
+static int exit_status(mp_obj_t exception) {
+    if (!mp_obj_exception_match(exception, MP_OBJ_FROM_PTR(&mp_type_SystemExit))) {
+        mp_obj_print_exception(&mp_plat_print, exception);
+        return 1;
+    }
+    mp_obj_t value = mp_obj_exception_get_value(exception);
+    if (value == mp_const_none) {
+        return 0;
+    }
+    mp_int_t status;
+    if (mp_obj_get_int_maybe(value, &status)) {
+        return status & 0xff;
+    }
+    mp_obj_print(value, PRINT_STR);
+    mp_hal_stdout_tx_str("\r\n");
+    return 1;
+}
+
+void script_run(void) {
+    nlr_buf_t nlr;
+    if (nlr_push(&nlr) == 0) {
+        bool found = find_and_execute();
+        nlr_pop();
+        if (!found) {
+            return;
+        }
+        power_off(0);
+    }
+    mp_hal_set_interrupt_char(-1);
+    mp_handle_pending(false);
+    power_off(exit_status(MP_OBJ_FROM_PTR(nlr.ret_val)));
+}

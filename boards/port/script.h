@@ -1,0 +1,5 @@
+// Runs the script that QEMU was given and ends QEMU with its exit status. Returns if there is
+// none. QEMU takes a script in one of two ways:
+//   -device loader,file=x.py,force-raw=on,addr=<the end of the firmware's RAM>
+//   -fw_cfg name=opt/micropython/script,file=x.py  (on RISC-V from QEMU 8.0 on)
+void script_run(void);

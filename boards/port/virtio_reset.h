@@ -1,0 +1,3 @@
+// Resets every VirtIO device of the board. A device that runs writes into the memory that its
+// driver gave it, so this comes before that memory is given to somebody else.
+void virtio_reset_all(void);
