@@ -1,0 +1,122 @@
+"""The transport at the prompt, on QEMU's registers."""
+
+import pytest
+
+from tools import qemu
+from tools.board import BoardError
+
+
+@pytest.fixture
+def prompt(board, legacy):
+    """A board with an entropy device at 0x10008000, of version 2 or 1."""
+    b = board(devices=[qemu.ENTROPY], legacy=legacy)
+    b.version = 1 if legacy else 2
+    b.exec("import mpy_virtio as virtio\nt, = virtio.probe()")
+    return b
+
+
+def test_probe_shows_what_is_there(prompt):
+    printed = prompt.exec("print(virtio.probe())")
+    assert printed == f"[<MMIOTransport 0x10008000 v{prompt.version} entropy, status 0>]\n"
+    assert prompt.exec("print(virtio.probe(0x10001000, 7, 0x1000))") == "[]\n"
+
+
+def test_identity(prompt):
+    said = prompt.exec("print(t.version, hex(t.vendor_id), t.device_type, t.device_type == 4)")
+    assert said == f"{prompt.version} 0x554d4551 entropy True\n"
+
+
+def test_dump_names_registers_and_bits(prompt):
+    lines = prompt.exec("t.begin_init()\nt.dump()").splitlines()
+    rows = {line.split()[1]: line.split()[2:] for line in lines[1:] if line.startswith("  0")}
+    assert rows["magic"] == ["0x74726976"]
+    assert rows["device_id"] == ["0x00000004", "entropy"]
+    status = "ACKNOWLEDGE|DRIVER|FEATURES_OK" if prompt.version == 2 else "ACKNOWLEDGE|DRIVER"
+    assert rows["status"][1] == status
+    assert ("queue_ready" in rows) == (prompt.version == 2)
+    assert ("queue_pfn" in rows) == (prompt.version == 1)
+    assert "queue_notify" not in rows and "driver_features" not in rows
+
+
+def test_regs_are_live(prompt):
+    assert prompt.exec("print(hex(t.regs.magic), t.regs.status)") == "0x74726976 0\n"
+    assert prompt.exec("t.regs.status = 1\nprint(t.status)") == "1\n"
+    assert prompt.exec("t.reset()\nprint(t.regs.status)") == "0\n"
+
+
+@pytest.mark.parametrize(
+    "code, error",
+    [
+        ("virtio.MMIOTransport(0x10001000)", "InvalidDeviceID: device ID 0 at 0x10001000"),
+        ("virtio.MMIOTransport(0x80000000)", "BadMagic: magic value"),
+        ("virtio.MMIOTransport(0x10008000, 0xff)", "RegionTooSmall: .*0xff"),
+        ("virtio.MMIOTransport(0x10008002)", "BadAddress: 268468226"),
+        ("virtio.VirtQueue(t, 0)", "DeviceNotReady"),
+        ("t.begin_init()\nvirtio.VirtQueue(t, 1)", "QueueUnavailable: queue 1 .*0x10008000"),
+        ("t.begin_init()\nvirtio.VirtQueue(t, 5000)", "QueueUnavailable: queue 5000"),
+        ("t.begin_init()\nvirtio.VirtQueue(t, 0, 0)", "BadQueueSize: queue size 0"),
+        ("t.begin_init()\nvirtio.VirtQueue(t, 0, 2048)", "BadQueueSize: queue size 2048.*1024"),
+        ("t.begin_init()\nfor _ in '12': virtio.VirtQueue(t, 0)", "AlreadyUsed: queue 0"),
+        ("t.read_config(0xfe, 4)", "ConfigSpaceTooSmall"),
+        ("t.notify(0)", "DeviceNotReady"),
+    ],
+)
+def test_bad_input_is_named(prompt, code, error):
+    with pytest.raises(BoardError, match=error):
+        prompt.exec(code)
+
+
+def test_bad_requests_are_named_and_change_nothing(prompt):
+    assert (
+        prompt.exec("""
+            from mpy_virtio import errors
+            rng = virtio.Entropy(queue_size=4)
+            queue = rng._queue
+            good = bytearray(8)
+            for readable, writable in (
+                ((), ()), ((), (b"constant",)), ((), ("text",)), ((), (bytearray(0),)), ((), (5,)),
+                ((), (good, 5)), ((), [good] * 5),
+            ):
+                try:
+                    queue.start(readable, writable)
+                except errors.VirtIOError as error:
+                    print(type(error).__name__, end=" ")
+            print(queue.free, queue.in_flight, rng.readinto(good))
+        """)
+        == "EmptyChain BadBuffer BadBuffer BadBuffer BadBuffer BadBuffer QueueFull 4 0 8\n"
+    )
+
+
+def test_with_resets_the_device(prompt):
+    assert (
+        prompt.exec("""
+            with virtio.Entropy() as rng:
+                print(len(rng.read(5)), bool(rng.transport.status))
+            print(rng.transport.status)
+            with virtio.probe()[0] as t:
+                t.begin_init()
+            print(t.status)
+        """)
+        == "5 True\n0\n0\n"
+    )
+
+
+def test_queue_unset_gives_the_queue_back(board):
+    # On a legacy device QEMU takes the end of one queue for a reset of all.
+    b = board(devices=[qemu.ENTROPY])
+    assert (
+        b.exec("""
+            import mpy_virtio as virtio
+            t, = virtio.probe()
+            t.begin_init()
+            queue = virtio.VirtQueue(t, 0)
+            print(t.queue_used(0))
+            t.queue_unset(0)
+            print(t.queue_used(0), queue)
+            queue = virtio.VirtQueue(t, 0, 8)
+            t.finish_init()
+            buf = bytearray(4)
+            print(queue.request((), (buf,)))
+        """)
+        == "True\nFalse <VirtQueue 0 of entropy 0x10008000, size 16, 0 in flight, reset>\n4\n"
+    )
