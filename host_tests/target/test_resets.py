@@ -1,0 +1,146 @@
+"""Requests that are cut short: Ctrl-C, time-outs, soft resets, a device that gives up."""
+
+import pytest
+
+from tools import qemu
+from tools.board import BoardError
+
+# About five requests a second, of any size.
+SLOW = "throttling.iops-total=5"
+
+
+def slow_disk(tmp_path):
+    path = tmp_path / "slow.img"
+    path.write_bytes(bytes(range(256)) * 4096)
+    return qemu.Drive(path, drive_options=SLOW)
+
+
+def test_ctrl_c_in_a_blocking_wait_leaves_the_queue_usable(board, legacy):
+    b = board(devices=[f"{qemu.ENTROPY},max-bytes=64,period=1000"], legacy=legacy)
+    b.exec("import mpy_virtio as virtio\nrng = virtio.Entropy()\nqueue = rng._queue")
+    for _ in range(5):
+        b.start("print('reading')\nwhile True: rng.read(64, timeout_ms=60000)")
+        b.read_until(b"reading\r\n")
+        b.interrupt()
+        with pytest.raises(BoardError, match="KeyboardInterrupt"):
+            b.finish()
+    assert (
+        b.exec("""
+            while queue.in_flight:
+                queue.poll()
+            print(len(rng.read(16)), queue.in_flight, queue.free)
+        """)
+        == "16 0 16\n"
+    )
+
+
+def test_ctrl_c_at_any_moment_leaves_the_disk_usable(board, tmp_path, legacy):
+    path = tmp_path / "disk.img"
+    content = bytes(i * i & 255 for i in range(1 << 16))
+    path.write_bytes(content)
+    b = board(drives=[qemu.Drive(path)], legacy=legacy)
+    b.exec("import mpy_virtio as virtio\ndisk = virtio.Block()\nbuf = bytearray(16384)")
+    for _ in range(30):
+        b.start("print('reading')\nwhile True: disk.readblocks(32, buf)")
+        b.read_until(b"reading\r\n")
+        b.interrupt()
+        with pytest.raises(BoardError, match="KeyboardInterrupt"):
+            b.finish()
+        b.exec("""
+            assert disk.readblocks(32, buf) == 0
+            assert disk._queue.in_flight == 0 and disk._queue.free == disk._queue.size
+        """)
+    printed = b.exec("import binascii\nprint(binascii.hexlify(buf).decode())").strip()
+    assert bytes.fromhex(printed) == content[16384:32768]
+
+
+def test_time_out_keeps_the_buffers_and_a_late_answer_does_no_harm(board, tmp_path, legacy):
+    b = board(drives=[slow_disk(tmp_path)], legacy=legacy)
+    assert (
+        b.exec("""
+            import mpy_virtio as virtio, time
+            disk = virtio.Block(timeout_ms=50)
+            buf = bytearray(512)
+            results = [disk.readblocks(1, buf) for _ in range(6)]
+            disk.timeout_ms = 10000
+            results.append(disk.readblocks(1, buf))
+            print(-110 in results, results[-1], buf == bytes(range(256)) * 2)
+            print(disk._queue.in_flight, disk._queue.free)
+        """)
+        == "True 0 True\n0 16\n"
+    )
+
+
+def test_soft_resets_amid_requests_corrupt_nothing(board, tmp_path, legacy):
+    # The disk answers about 100 requests a second: most of them after the reset, unless that
+    # ends them, and what they read must not land in the new heap.
+    slow, other = tmp_path / "slow.img", tmp_path / "other.img"
+    slow.write_bytes(b"\x5a" * (1 << 20))
+    other.write_bytes(bytes(512))
+    drive = qemu.Drive(slow, drive_options="throttling.iops-total=100")
+    # The one with the lower slot is driven, so reset, at boot; the slow one is not.
+    b = board(drives=[drive, qemu.Drive(other)], legacy=legacy)
+    for _ in range(100):
+        b.exec("""
+            import struct, mpy_virtio as virtio
+            queue = virtio.Block(virtio.probe()[-1], queue_size=64)._queue
+            for sector in range(0, 320, 8):
+                header = struct.pack("<IIQ", 0, 0, sector)
+                queue.start((header,), (bytearray(4096), bytearray(1)))
+            assert queue.in_flight == 40 and queue._used.idx < 20
+        """)
+        assert b"soft reboot" in b.soft_reset()
+        assert (
+            b.exec("""
+                import time
+                pattern = b"\\xa5" * 4096
+                canary = [bytearray(pattern) for _ in range(500)]
+                time.sleep_ms(40)
+                print(all(block == pattern for block in canary))
+                del canary
+            """)
+            == "True\n"
+        )
+
+
+def test_device_that_gives_up_is_reported_and_works_after_a_reset(board, tmp_path, legacy):
+    path = tmp_path / "disk.img"
+    path.write_bytes(b"good" * 1024)
+    b = board(drives=[qemu.Drive(path)], legacy=legacy)
+    b.exec("import mpy_virtio as virtio\ndisk = virtio.Block()\nqueue = disk._queue")
+    # QEMU says so on a modern device only; a legacy one falls silent.
+    said = "ETIMEDOUT" if legacy else r"DeviceNeedsReset: device 0x1000[0-9a-f]{4} gave up"
+    with pytest.raises(BoardError, match=said):
+        # A head that the queue does not have.
+        b.exec("""
+            token = queue.add((b"x" * 16,), (bytearray(513),))
+            queue._avail_ring[(queue._avail_idx - 1) % queue.size] = 999
+            queue.wait(token, timeout_ms=200)
+        """)
+    assert (
+        b.exec("""
+            disk = virtio.Block(disk.transport)
+            buf = bytearray(8)
+            print(disk.readblocks(0, buf), bytes(buf))
+        """)
+        == "0 b'goodgood'\n"
+    )
+
+
+def test_a_driver_that_is_dropped_leaves_its_memory_to_the_device(board, legacy):
+    b = board(devices=[f"{qemu.ENTROPY},max-bytes=4096,period=300"], legacy=legacy)
+    assert (
+        b.exec("""
+            import gc, time, mpy_virtio as virtio
+            rng = virtio.Entropy()
+            for _ in range(15):
+                rng._queue.start((), (bytearray(4096),))
+            del rng
+            gc.collect()
+            pattern = b"\\xa5" * 4096
+            canary = [bytearray(pattern) for _ in range(2000)]
+            time.sleep_ms(1500)
+            print(all(block == pattern for block in canary))
+        """)
+        == "True\n"
+    )

@@ -1,0 +1,91 @@
+"""MicroPython's own QEMU port with nothing of ours but the frozen package: no clock, no FAT."""
+
+import random
+
+import pytest
+
+from tools import qemu
+
+
+@pytest.fixture
+def stock(board, stock_elf, tmp_path, legacy):
+    image = tmp_path / "disk.img"
+    image.write_bytes(random.Random(7).randbytes(1 << 18))
+    devices = [qemu.ENTROPY, f"{qemu.ENTROPY},max-bytes=1,period=3600000"]
+    b = board(stock_elf, drives=[qemu.Drive(image)], devices=devices, legacy=legacy)
+    b.version = 1 if legacy else 2
+    b.image = image
+    b.exec("import mpy_virtio as virtio")
+    return b
+
+
+def test_it_lacks_what_a_stock_firmware_lacks(stock):
+    assert (
+        stock.exec("""
+            for name in ("time", "virt"):
+                try:
+                    __import__(name)
+                except ImportError:
+                    print("no", name)
+        """)
+        == "no time\nno virt\n"
+    )
+
+
+def test_probe(stock):
+    assert stock.exec("for t in virtio.probe(): print(t)") == "".join(
+        f"<MMIOTransport {address:#x} v{stock.version} {name}, status 0>\n"
+        for address, name in (
+            (0x10006000, "entropy"),
+            (0x10007000, "entropy"),
+            (0x10008000, "block"),
+        )
+    )
+
+
+def test_entropy(stock):
+    printed = stock.exec("""
+        rng = virtio.Entropy(virtio.probe()[1])
+        print(len(set(rng.read(16) for _ in range(4))))
+    """)
+    assert printed == "4\n"
+
+
+def test_sectors_read_and_write(stock):
+    before = stock.image.read_bytes()
+    printed = stock.exec("""
+        disk = virtio.Block()
+        buf = bytearray(1024)
+        print(disk.readblocks(100, buf), buf[:8] + buf[-8:])
+        print(disk.writeblocks(200, b"stock" * 200), disk.writeblocks(210, b"short", 7))
+        disk.flush()
+    """)
+    read = bytearray(before[51200:51208] + before[52216:52224])
+    assert printed == f"0 {read}\n0 0\n"
+    expected = bytearray(before)
+    expected[102400:103400] = b"stock" * 200
+    expected[107527:107532] = b"short"
+    assert stock.image.read_bytes() == expected
+
+
+def test_a_wait_is_bounded_without_a_clock(stock):
+    assert (
+        stock.exec("""
+            import errno
+            rng = virtio.Entropy(virtio.probe()[0])
+            try:
+                rng.read(8, timeout_ms=100)
+            except OSError as error:
+                print(error.errno == errno.ETIMEDOUT, rng._queue.in_flight)
+        """)
+        == "True 1\n"
+    )
+
+
+def test_devices_of_before_a_soft_reset_are_reset_at_the_import(stock):
+    stock.exec("rng = virtio.Entropy(virtio.probe()[0])")
+    stock.soft_reset()
+    stock.exec("from machine import mem32")
+    assert stock.exec("print(mem32[0x10006070])") != "0\n"
+    stock.exec("import mpy_virtio")
+    assert stock.exec("print(mem32[0x10006070])") == "0\n"
