@@ -1,0 +1,109 @@
+"""What README.md shows is what happens."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+
+import pytest
+
+from tools import ROOT, disk, qemu
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def newcomers_board(board, tmp_path):
+    """A function that starts the board of `make run`, with more devices if you like."""
+    image = tmp_path / "disk.img"
+    disk.make_fat(image, 32, disk.DEMO_FILES)
+    return lambda *more: board(drives=[qemu.Drive(image)], devices=[qemu.ENTROPY, *more])
+
+
+def sessions(text):
+    """Pairs of what is typed at the prompt and what the board then shows."""
+    for part in text.split(">>> ")[1:]:
+        typed, _, shown = part.partition("\n")
+        yield typed, shown
+
+
+@pytest.mark.parametrize("number", range(len(blocks("pycon"))))
+def test_sessions_at_the_prompt(newcomers_board, number):
+    b = newcomers_board()
+    b.read_until(b">>> ")
+    for typed, shown in sessions(blocks("pycon")[number]):
+        b.write(typed.encode() + b"\r")
+        answer = b.read_until(b"\n>>> ").decode().replace("\r\n", "\n")
+        got = answer.removesuffix(">>> ").split("\n", 1)[1]
+        # Where in the source an exception came from is left out, as doctest does.
+        assert re.sub(r"  File .*\n", "", got) == shown, typed
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_scripts(newcomers_board, number):
+    b = newcomers_board("virtio-balloon-device")
+    assert b.exec(blocks("python")[number]) == "0\n"
+
+
+def read_to_prompt(file):
+    shown = b""
+    while not shown.endswith(b">>> "):
+        assert select.select([file], [], [], 60)[0], shown
+        shown += os.read(file, 4096)
+    return shown
+
+
+def test_make_run_ends_as_promised(firmware_elf, tmp_path):
+    promised = re.search(r"`make run` ends like this:\n\n((?:    .*\n)+)", README)[1]
+    image = tmp_path / "disk.img"
+    disk.make_fat(image, 32, disk.DEMO_FILES)
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        ["make", "--silent", "-C", ROOT, "run", f"DISK={image}"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")},
+    ) as process:
+        os.close(theirs)
+        shown = read_to_prompt(ours)
+        os.write(ours, b"\x01x")
+        assert process.wait(30) == 0
+    os.close(ours)
+    lines = [line.strip() for line in promised.splitlines()]
+    seen = [line.strip() for line in shown.replace(b"\r", b"").decode().splitlines()]
+    # The disk is another one, and MicroPython's version and date are the source's.
+    assert re.fullmatch(r"VIRT_RV32 in QEMU, disk .*; leave with Ctrl-A X", seen[0])
+    assert seen[1:3] == lines[1:3] and seen[4:] == lines[4:]
+    assert re.fullmatch(r"MicroPython v[0-9.]+ on [0-9-]+; QEMU virt with rv32imac", seen[3])
+
+
+def test_the_qemu_command_by_hand(firmware_elf, tmp_path):
+    found = re.search(r"^    (qemu-system-riscv32 .*\n(?:        .*\n)*)", README, re.MULTILINE)
+    command = found[1]
+    image = tmp_path / "disk.img"
+    disk.make_fat(image, 32, disk.DEMO_FILES)
+    words = command.replace("\\\n", " ").split()
+    words = [
+        word.replace("build/VIRT_RV32/firmware.elf", str(firmware_elf)).replace(
+            "build/disk.img", str(image)
+        )
+        for word in words
+    ]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as qemu:
+        try:
+            read_to_prompt(qemu.stdout.fileno())
+            qemu.stdin.write(b"import hello\r")
+            assert b"hello from the disk" in read_to_prompt(qemu.stdout.fileno())
+        finally:
+            qemu.kill()
+
+
+def test_files_that_are_linked_exist():
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    assert links and all((ROOT / link).exists() for link in links)
