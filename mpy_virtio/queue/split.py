@@ -105,6 +105,7 @@ class VirtQueue:
         BadBuffer, QueueFull; nothing is changed then.
         """
         if not self.transport.driver_ok:
+            self._check_usable()
             raise errors.DeviceNotReady(self.transport.address, "call finish_init() first")
         token = self.add(readable, writable)
         try:
@@ -260,11 +261,15 @@ class VirtQueue:
         When it ends early, by a time-out or Ctrl-C, the device still owns the buffers until it
         returns them.
         """
+        if len(readable) + len(writable) > self.free:
+            # Requests that were given up may have come back since, or wait to be notified of.
+            self.kick()
+            self.poll()
         token = self.start(readable, writable)
         try:
             return self.wait(token, timeout_ms)
         except BaseException:
-            if self._live and self._state[token] != _FREE:
+            if self._live and not self.broken and self._state[token] != _FREE:
                 self.abandon(token)
             raise
 
@@ -275,6 +280,7 @@ class VirtQueue:
 
         Returns whether it has returned some already, for which no interrupt may come.
         """
+        self._check_usable()
         # An event index just behind is 65535 used buffers away.
         self._used_event_lag = 0 if wanted else 1
         if self.event_idx:
