@@ -117,11 +117,12 @@ class Transport:
         All queues are gone then, and the buffers in them released. OSError(ETIMEDOUT) when the
         device does not finish; they stay referenced then.
         """
+        former = live_at(self.address) or self
+        former.driver_ok = False
         self.status = 0
         wait_until(lambda: self.status == 0, _RESET_TIMEOUT_MS)
-        former = _live.pop(self.address, None)
-        if former is not None:
-            former._let_go()
+        _live.pop(self.address, None)
+        former._let_go()
 
     deinit = reset
 

@@ -6,7 +6,7 @@ from machine import mem8, mem16, mem32
 from mpy_virtio import device_type, errors, features
 from mpy_virtio.layouts import CONFIG, LEGACY, MMIO_HEADER, MODERN, REGISTERS, split_queue
 from mpy_virtio.port import wait_until
-from mpy_virtio.transport.base import PAGE_SIZE, STATUS_NAMES, Transport
+from mpy_virtio.transport.base import FAILED, PAGE_SIZE, STATUS_NAMES, Transport
 
 _MAGIC = 0x74726976
 _INTERRUPT_BITS = 0x3
@@ -187,11 +187,12 @@ class MMIOTransport(Transport):
 
         Does nothing on a version 2 device, which has no pages.
         """
+        if not self.requires_legacy_layout:
+            return
         if n < 1 or n & (n - 1):
             raise errors.BadQueueLayout(n, "a page size is a power of two")
-        if self.requires_legacy_layout:
-            self.regs.guest_page_size = n
-            self._page_size = n
+        self.regs.guest_page_size = n
+        self._page_size = n
 
     # Notifications (4.2.3.3, 4.2.3.4).
 
@@ -235,21 +236,25 @@ class MMIOTransport(Transport):
         """Print the readable registers with their names, and the bits in them that have names.
 
         Left out are the shared-memory registers and queue_reset, which a driver must not touch
-        unless the device has what they are for. `queue_` registers are of the queue selected
-        last.
+        unless the device has what they are for, and after FAILED the features on offer, which
+        have to be selected. `queue_` registers are of the queue selected last.
         """
         version = LEGACY if self.requires_legacy_layout else MODERN
         print(self)
+        offered = None if self.status & FAILED else self.read_device_features()
         for name, offset, direction, versions in REGISTERS:
             if versions & version and "R" in direction and self._may_read(name):
                 value = getattr(self.regs, name)
                 print("  {:03x} {:18} {:#010x} {}".format(offset, name, value, self._say(name)))
-        for bits, name in ((self.read_device_features(), "offered"), (self.features, "accepted")):
-            print("  features {:10} {:#x}".format(name, bits))
+        if offered is not None:
+            print("  features offered    {:#x}".format(offered))
+        print("  features accepted   {:#x}".format(self.features))
 
     def _may_read(self, name):
         if name == "queue_num_max" and self.requires_legacy_layout:
             return not self._selected_in_use()
+        if name == "device_features":
+            return not self.status & FAILED
         if name == "queue_reset":
             return self.features & features.RING_RESET
         return not name.startswith("shm_")
