@@ -3,7 +3,7 @@
 from mpy_virtio import errors, features
 from mpy_virtio.device_type import DeviceType
 from mpy_virtio.slots import probe
-from mpy_virtio.transport.base import live_at
+from mpy_virtio.transport.base import NEEDS_RESET, live_at
 
 _RING_FEATURES = features.INDIRECT_DESC | features.EVENT_IDX
 
@@ -12,9 +12,9 @@ class Device:
     """Base of the drivers, which are made as `Class(transport, **options)`.
 
     Without a transport it is the first device of the type that probe() finds. If that one is
-    driven already, `Class()` is the driver that it has, as `machine.RTC()` is the one RTC; with
-    a transport or an option the device is reset and driven anew. Raises DeviceNotFound,
-    WrongDeviceType, FeaturesRejected.
+    driven already and has not failed, `Class()` is the driver that it has, as `machine.RTC()` is
+    the one RTC; with a transport or an option the device is reset and driven anew. Raises
+    DeviceNotFound, WrongDeviceType, FeaturesRejected.
 
     A subclass says which type it drives in `DEVICE_TYPE` and what it can do in
     `SUPPORTED_FEATURES`, and makes its queues in `set_up(**options)`, which is called between
@@ -28,8 +28,9 @@ class Device:
         if transport is None:
             transport = _first(cls.DEVICE_TYPE)
             live = live_at(transport.address)
-            if live is not None and not options and isinstance(live.driver, cls):
-                return live.driver
+            if live is not None and isinstance(live.driver, cls) and not options:
+                if live.driver_ok and not live.status & NEEDS_RESET:
+                    return live.driver
         elif transport.device_type != cls.DEVICE_TYPE:
             raise errors.WrongDeviceType(transport, DeviceType(cls.DEVICE_TYPE))
         self = super().__new__(cls)
@@ -48,8 +49,12 @@ class Device:
         transport.driver = self
 
     def deinit(self):
-        """Reset the device; the driver is of no more use. Leaving a `with` block does it too."""
-        self.transport.reset()
+        """Reset the device; the driver is of no more use. Leaving a `with` block does it too.
+
+        Does nothing when the device was reset already, or has another driver by now.
+        """
+        if self.transport.driver is self:
+            self.transport.reset()
 
     def __enter__(self):
         return self

@@ -133,17 +133,22 @@ class Block(Device):
 
     @property
     def device_id(self):
-        """The disk's serial number, as a string of up to 20 characters (VIRTIO_BLK_T_GET_ID)."""
+        """The disk's serial number, as a string of up to 20 characters (VIRTIO_BLK_T_GET_ID).
+
+        A byte that is not ASCII is the character of that number.
+        """
         name = self._data[:_ID_SIZE]
         self._request(_T_GET_ID, 0, (), (name,), 0)
-        return bytes(name).split(b"\0", 1)[0].decode()
+        return "".join(chr(byte) for byte in bytes(name).split(b"\0", 1)[0])
 
     def deinit(self):
         """Flush, and reset the device."""
         try:
-            self.flush()
+            # A device that failed has nothing to flush, and the reason is what counts.
+            if self.transport.driver is self and self.transport.driver_ok:
+                self.flush()
         finally:
-            self.transport.reset()
+            super().deinit()
 
     # os.AbstractBlockDev.
 
