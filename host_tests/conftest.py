@@ -13,6 +13,7 @@ for _place in (_HERE.parent, _HERE, _HERE / "shim"):
 import clock  # noqa: E402
 import memory  # noqa: E402
 import micropython  # noqa: E402
+
 from model import rules  # noqa: E402
 
 # Modules take ticks_ms and the like from `time` when they are imported, which is before any test.

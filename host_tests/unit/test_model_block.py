@@ -6,6 +6,7 @@ import memory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from model import BlockModel, SpecViolation
 from model.block import (
     BLK_SIZE,

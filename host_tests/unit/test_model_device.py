@@ -4,6 +4,7 @@ import time
 
 import memory
 import pytest
+
 from model import NEVER, EntropyModel, SpecViolation, rules
 from model.device import MISBEHAVIOURS
 from model.raw_driver import RawDriver

@@ -4,6 +4,7 @@ import itertools
 
 import memory
 import pytest
+
 from model import NEVER, RegisterFile, SpecViolation
 from model.raw_driver import RawDriver
 from model.registers import (

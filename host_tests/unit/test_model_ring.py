@@ -4,6 +4,7 @@ import memory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from model import Device, SpecViolation
 from model.raw_driver import RawDriver
 from model.registers import EVENT_IDX, INDIRECT_DESC, VERSION_1

@@ -1,0 +1,132 @@
+"""What the tests of the package share: a device that echoes, and a queue on it."""
+
+import dis
+import gc
+import sys
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import settings
+
+from model import NEVER, Device
+from mpy_virtio.queue.split import VirtQueue
+from mpy_virtio.transport import base
+from mpy_virtio.transport.mmio import MMIOTransport
+
+# Every run tests the same. `--hypothesis-profile=thorough` goes looking for more.
+settings.register_profile("quick", derandomize=True, deadline=None, database=None)
+settings.register_profile("thorough", deadline=None, database=None, max_examples=1000)
+settings.load_profile("quick")
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "mutants: break the package on purpose, to see that its tests notice (slow)"
+    )
+
+
+class Echo(Device):
+    """Fills what it may write with what it read, over and over; `limit` bytes of it at most."""
+
+    name = "echo"
+    limit = None
+
+    @staticmethod
+    def answer_to(data, size):
+        return ((data or b"?") * size)[:size]
+
+    def hold_back(self):
+        """Answer only when the test says complete()."""
+        self.defer = True
+        self.late = NEVER
+
+    def process(self, request):
+        chain = request.chain
+        size = chain.writable_length if self.limit is None else self.limit
+        chain.write(self.answer_to(chain.read(), size))
+        return size
+
+
+@pytest.fixture
+def set_up_queue():
+    """A function that brings up an Echo, and makes its queue 0 with `size` entries.
+
+    `features` are the bits that it offers, `past` how many requests there shall have been. Given
+    a `model`, it brings that one up. Returns `model`, `transport` and `queue` in one object.
+    """
+
+    def set_up(size=16, version=2, features=0, past=0, model=None):
+        if model is None:
+            model = Echo(version=version, device_id=42, features=features, queue_sizes=(1024,))
+        transport = MMIOTransport(model.address)
+        transport.begin_init(features)
+        queue = VirtQueue(transport, 0, size)
+        transport.finish_init()
+        _go_on_from(past & 0xFFFF, queue, model.rings[0])
+        return SimpleNamespace(model=model, transport=transport, queue=queue)
+
+    return set_up
+
+
+def _go_on_from(index, queue, ring):
+    """Have both sides of a new queue count from `index` on: 65536 requests take a while."""
+    queue._avail_idx = queue._notified_idx = queue._last_used = queue._avail.idx = index
+    ring.next_avail = ring.avail_seen = index
+    ring.set_used_idx(index)
+    ring.ask_for_notification()
+    queue.want_interrupts(False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def garbage_is_collected_quickly():
+    """What there is before the first test is no test's garbage, and need not be looked through."""
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_driven():
+    """No test finds a device that a former one has left alive."""
+    yield
+    base._live.clear()
+
+
+class _CtrlC:
+    """`with _CtrlC(n) as press:` Ctrl-C at the n-th jump of the package's code in the block.
+
+    At jumps is where MicroPython raises it. `press.came` says whether there were so many.
+    """
+
+    _JUMPS = {code for name, code in dis.opmap.items() if "JUMP" in name}
+
+    def __init__(self, n):
+        self._left = n
+        self.came = False
+
+    def __enter__(self):
+        self._former = sys.gettrace()
+        sys.settrace(self._called)
+        return self
+
+    def __exit__(self, kind, *_):
+        sys.settrace(self._former)
+        return kind is KeyboardInterrupt and self.came
+
+    def _called(self, frame, event, arg):
+        if "mpy_virtio" not in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = True
+        return self._traced
+
+    def _traced(self, frame, event, arg):
+        if event == "opcode" and frame.f_code.co_code[frame.f_lasti] in self._JUMPS:
+            self._left -= 1
+            if not self._left:
+                sys.settrace(None)
+                self.came = True
+                raise KeyboardInterrupt
+        return self._traced
+
+
+@pytest.fixture
+def ctrl_c():
+    return _CtrlC

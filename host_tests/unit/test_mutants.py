@@ -1,0 +1,208 @@
+"""Tests of the tests: the package with one line of it made wrong has to fail them."""
+
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UNIT = "host_tests/unit/"
+TESTS_FAILED = 1
+
+# What is wrong: the file, the line as it is, as it must not be, and the tests that have to notice.
+MUTANTS = {
+    "available ring two bytes early": (
+        "layouts.py",
+        '"ring": (4 | ARRAY,',
+        '"ring": (2 | ARRAY,',
+        "test_layouts.py",
+    ),
+    "features taken that the driver cannot do": (
+        "transport/base.py",
+        "accepted = offered & supported",
+        "accepted = offered",
+        "test_handshake.py",
+    ),
+    "FEATURES_OK not read back": (
+        "transport/base.py",
+        "if not self.status & FEATURES_OK:",
+        "if False:",
+        "test_handshake.py",
+    ),
+    "VERSION_1 not insisted on": (
+        "transport/base.py",
+        "if self.version == 2 and not offered & features.VERSION_1:",
+        "if False:",
+        "test_handshake.py",
+    ),
+    "reset not waited for": (
+        "transport/base.py",
+        "wait_until(lambda: self.status == 0, _RESET_TIMEOUT_MS)",
+        "pass",
+        "test_handshake.py",
+    ),
+    "config one byte too long": (
+        "transport/base.py",
+        "offset + size > self.config_size:",
+        "offset + size > self.config_size + 1:",
+        "test_transport.py",
+    ),
+    "generation not compared": (
+        "transport/base.py",
+        "if self.read_config_generation() == before:",
+        "if True:",
+        "test_transport.py",
+    ),
+    "undefined interrupt bits acknowledged": (
+        "transport/mmio.py",
+        "self.regs.interrupt_status & _INTERRUPT_BITS",
+        "self.regs.interrupt_status",
+        "test_transport.py",
+    ),
+    "notified before DRIVER_OK": (
+        "transport/mmio.py",
+        "if not self.driver_ok:",
+        "if False:",
+        "test_transport.py",
+    ),
+    "legacy frame counted in sectors": (
+        "transport/mmio.py",
+        "desc // self._page_size)",
+        "desc // 512)",
+        "test_transport.py",
+    ),
+    "NEXT in the last descriptor": (
+        "queue/table.py",
+        "DESC_F_NEXT if left else 0",
+        "DESC_F_NEXT",
+        "test_queue.py",
+    ),
+    "buffers not kept": (
+        "queue/table.py",
+        "self.buffers[index] = buffer",
+        "pass",
+        "test_queue.py",
+    ),
+    "no barrier before publication": (
+        "queue/split.py",
+        "fence()\n        self._state[head] = _IN_FLIGHT",
+        "self._state[head] = _IN_FLIGHT",
+        "test_queue.py",
+    ),
+    "events compared without wrapping": (
+        "queue/split.py",
+        "wanted = (new - event - 1) & 0xFFFF < (new - old) & 0xFFFF",
+        "wanted = old <= event < new",
+        "test_queue.py",
+    ),
+    "descriptors not recycled": (
+        "queue/split.py",
+        "self.free += self._count[head]",
+        "pass",
+        "test_queue.py",
+    ),
+    "abandoned descriptors used again at once": (
+        "queue/split.py",
+        "self._state[token] = _ABANDONED",
+        "self._recycle(token)",
+        "test_queue_properties.py",
+    ),
+    "used index not bounded": (
+        "queue/split.py",
+        "if ahead > self.in_flight:",
+        "if False:",
+        "test_lying_device.py",
+    ),
+    "used id not checked": (
+        "queue/split.py",
+        "if state not in (_IN_FLIGHT, _ABANDONED):",
+        "if False:",
+        "test_lying_device.py",
+    ),
+    "used id cut to 16 bits": (
+        "queue/split.py",
+        "token = element.id",
+        "token = element.id & 0xFFFF",
+        "test_lying_device.py",
+    ),
+    "used length not checked": (
+        "queue/split.py",
+        "if length > self._writable[token]:",
+        "if False:",
+        "test_lying_device.py",
+    ),
+    "FAILED not set": (
+        "queue/split.py",
+        "self.transport.fail()",
+        "pass",
+        "test_lying_device.py",
+    ),
+    "broken queue used on": (
+        "queue/split.py",
+        "self.broken = True",
+        "pass",
+        "test_lying_device.py",
+    ),
+    "disk read past its end": (
+        "device/blk.py",
+        "> self.block_count * self.block_size:",
+        "> self.block_count * self.block_size + 512:",
+        "test_block.py",
+    ),
+    "late disk's buffer written": (
+        "device/blk.py",
+        "self._wait_for_former()\n                piece[:]",
+        "piece[:]",
+        "test_block.py",
+    ),
+}
+NOTHING = ("layouts.py", "LEGACY = 1", "LEGACY = 1", "test_layouts.py")
+
+
+def run_tests_with(mutant, place):
+    """Run the tests of a mutant on a copy of the package in `place`; what pytest ended with."""
+    file, line, wrong, tests = mutant
+    package = place / "mpy_virtio"
+    shutil.copytree(ROOT / "mpy_virtio", package, ignore=shutil.ignore_patterns("__pycache__"))
+    source = (package / file).read_text()
+    if source.count(line) != 1:
+        pytest.fail(f"{line!r} is not in {file} exactly once")
+    (package / file).write_text(source.replace(line, wrong))
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+    # `-m` puts the project's root on the path, and this puts the copy before it.
+    command += ["-o", f"pythonpath={place}", UNIT + tests]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def runs(request, tmp_path_factory):
+    """The runs of all that is selected here, two at a time."""
+    chosen = [item.callspec.params["name"] for item in request.session.items if _is_ours(item)]
+    with ThreadPoolExecutor(2) as pool:
+        yield {
+            name: pool.submit(
+                run_tests_with, MUTANTS.get(name, NOTHING), tmp_path_factory.mktemp("mutant")
+            )
+            for name in chosen
+        }
+
+
+def _is_ours(item):
+    return item.path == Path(__file__)
+
+
+@pytest.mark.mutants
+@pytest.mark.parametrize("name", ["the package as it is"])
+def test_the_package_as_it_is_passes(runs, name):
+    run = runs[name].result()
+    assert run.returncode == 0, run.stdout
+
+
+@pytest.mark.mutants
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_is_noticed(runs, name):
+    run = runs[name].result()
+    assert run.returncode == TESTS_FAILED, run.stdout

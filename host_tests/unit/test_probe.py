@@ -1,0 +1,236 @@
+"""Finding devices, and who gets which."""
+
+import sys
+from errno import ETIMEDOUT
+
+import pytest
+
+import mpy_virtio as virtio
+from model import NEVER, BlockModel, EntropyModel, RegisterFile
+from model.registers import FAILED
+from mpy_virtio import errors
+from mpy_virtio.transport.mmio import MMIOTransport
+
+RISCV = [0x10001000 + 0x1000 * i for i in range(8)]
+ARM = [0x0A000000 + 0x200 * i for i in range(32)]
+
+
+@pytest.fixture
+def on_riscv(monkeypatch):
+    """A function that fills the slots of QEMU's RISC-V machine; what is in them, by address."""
+    monkeypatch.setattr(sys.implementation, "_machine", "QEMU virt with RV32IMAC", raising=False)
+
+    def fill(**models):
+        made = {int(name[1:]): model(RISCV[int(name[1:])]) for name, model in models.items()}
+        for i, address in enumerate(RISCV):
+            if i not in made:
+                RegisterFile(address, version=1 + i % 2)
+        return made
+
+    return fill
+
+
+def entropy(address):
+    return EntropyModel(address=address)
+
+
+def disk(address):
+    return BlockModel(bytes(512), address=address)
+
+
+def test_all_that_is_there_is_found(on_riscv):
+    models = on_riscv(
+        s0=disk,
+        s1=lambda at: RegisterFile(at, magic=0),
+        s3=lambda at: RegisterFile(at, version=3, device_id=2),
+        s4=lambda at: RegisterFile(at, version=1, device_id=1),
+        s5=lambda at: RegisterFile(at, device_id=15),
+        s7=entropy,
+    )
+    found = virtio.probe()
+    assert [(t.address, t.version, str(t.device_type)) for t in found] == [
+        (RISCV[0], 2, "block"),
+        (RISCV[4], 1, "network"),
+        (RISCV[7], 2, "entropy"),
+    ]
+    assert all(not model.violations for model in models.values())
+    assert repr(found[0]) == "<MMIOTransport 0x10001000 v2 block, status 0>"
+
+
+def test_nothing_is_there(on_riscv):
+    on_riscv()
+    assert virtio.probe() == []
+
+
+def test_the_slots_of_the_arm_machine(monkeypatch):
+    monkeypatch.setattr(sys.implementation, "_machine", "virt with Cortex-A15", raising=False)
+    for address in ARM:
+        RegisterFile(address, device_id=4 if address == ARM[31] else 0)
+    assert [t.address for t in virtio.probe()] == [ARM[31]]
+
+
+def test_anywhere_else():
+    for i, device_id in enumerate((0, 2, 4)):
+        RegisterFile(0x40000000 + 0x100 * i, size=0x100, device_id=device_id)
+    assert [t.address for t in virtio.probe(0x40000000, 3, 0x100)] == [0x40000100, 0x40000200]
+    assert [t.address for t in virtio.probe(0x40000100)] == [0x40000100]
+
+
+def test_a_wide_stride_is_not_a_large_region():
+    RegisterFile(0x40000000, device_id=2)
+    assert virtio.probe(0x40000000, 1, 0x1000)[0].config_size == 0x100
+
+
+def test_an_unknown_machine(monkeypatch):
+    monkeypatch.setattr(sys.implementation, "_machine", "NodeMCU with ESP32", raising=False)
+    with pytest.raises(errors.UnknownMachine, match="probe\\(base, count, stride\\)") as raised:
+        virtio.probe()
+    assert raised.value.value == "NodeMCU with ESP32"
+
+
+def test_a_machine_without_a_name():
+    with pytest.raises(errors.UnknownMachine) as raised:
+        virtio.probe()
+    assert raised.value.value == sys.platform
+
+
+def test_a_bad_base_is_told():
+    with pytest.raises(errors.BadAddress):
+        virtio.probe(0x10001002)
+
+
+# Class(): the first device, or the one that is driven.
+
+
+def test_the_first_of_its_type(on_riscv):
+    models = on_riscv(s2=disk, s5=entropy, s6=entropy)
+    assert virtio.Entropy().transport.address == models[5].address
+    assert (models[5].status, models[6].status) == (15, 0)
+
+
+def test_there_is_none(on_riscv):
+    on_riscv(s2=disk)
+    with pytest.raises(errors.DeviceNotFound, match="no entropy device") as raised:
+        virtio.Entropy()
+    assert raised.value.value == 4
+
+
+def test_another_device(on_riscv):
+    models = on_riscv(s2=disk)
+    transport = MMIOTransport(models[2].address)
+    with pytest.raises(errors.WrongDeviceType) as raised:
+        virtio.Entropy(transport)
+    assert raised.value.values == (transport, 4)
+    assert "is not a entropy device" in str(raised.value)
+    assert models[2].status == 0
+
+
+def test_without_arguments_the_driver_is_shared(on_riscv):
+    models = on_riscv(s5=entropy)
+    first = virtio.Entropy()
+    assert virtio.Entropy() is first
+    assert first.read(4) == models[5].given
+
+
+def test_an_option_drives_the_device_anew(on_riscv):
+    on_riscv(s5=entropy)
+    first = virtio.Entropy()
+    second = virtio.Entropy(queue_size=4)
+    assert second is not first
+    assert virtio.Entropy() is second
+    assert len(second.read(4)) == 4
+    with pytest.raises(errors.DeviceNotReady):
+        first.read(4)
+
+
+def test_a_transport_drives_the_device_anew(on_riscv):
+    models = on_riscv(s5=entropy)
+    first = virtio.Entropy()
+    second = virtio.Entropy(MMIOTransport(models[5].address))
+    assert second is not first
+    third = virtio.Entropy(second.transport)
+    assert third is not second
+    assert virtio.Entropy() is third
+    for former in (first, second):
+        with pytest.raises(errors.DeviceNotReady):
+            former.read(4)
+
+
+def test_after_deinit_the_device_is_driven_anew(on_riscv):
+    on_riscv(s5=entropy)
+    first = virtio.Entropy()
+    first.deinit()
+    second = virtio.Entropy()
+    assert second is not first
+    assert len(second.read(4)) == 4
+
+
+@pytest.mark.parametrize(
+    "fault, error",
+    [("length_too_long", errors.DeviceBroken), ("needs_reset", errors.DeviceNeedsReset)],
+)
+def test_a_device_that_failed_is_driven_anew(on_riscv, fault, error):
+    models = on_riscv(s5=entropy)
+    first = virtio.Entropy()
+    models[5].misbehave(fault)
+    with pytest.raises(error):
+        first.read(4)
+    second = virtio.Entropy()
+    assert second is not first
+    assert len(second.read(4)) == 4
+
+
+def test_a_device_whose_reset_did_not_end_is_driven_anew(on_riscv):
+    models = on_riscv(s5=entropy)
+    first = virtio.Entropy()
+    models[5].reset_reads = NEVER
+    with pytest.raises(OSError, match=str(ETIMEDOUT)):
+        first.deinit()
+    models[5].reset_reads = 0
+    second = virtio.Entropy()
+    assert second is not first
+    assert len(second.read(4)) == 4
+
+
+def test_a_driver_that_lost_its_device_leaves_it_alone(on_riscv):
+    on_riscv(s5=entropy)
+    first = virtio.Entropy()
+    second = virtio.Entropy(queue_size=4)
+    third = virtio.Entropy(second.transport)
+    first.deinit()
+    second.deinit()
+    assert len(third.read(4)) == 4
+
+
+def test_another_drivers_device_is_taken_over(on_riscv):
+    models = on_riscv(s5=entropy)
+
+    class Mine(virtio.Device):
+        DEVICE_TYPE = 4
+
+        def set_up(self):
+            self.queue = virtio.VirtQueue(self.transport, 0)
+
+    theirs = virtio.Entropy()
+    mine = Mine()
+    assert type(mine) is Mine
+    assert mine.queue.request((), (bytearray(4),)) == 4
+    with pytest.raises(errors.DeviceNotReady):
+        theirs.read(4)
+    assert models[5].status == 15
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_set_up_that_goes_wrong_sets_failed(on_riscv, error):
+    models = on_riscv(s5=entropy)
+
+    class Mine(virtio.Device):
+        DEVICE_TYPE = 4
+
+        def set_up(self):
+            raise error
+
+    with pytest.raises(error):
+        Mine()
+    assert models[5].status == 11 | FAILED
+    assert len(virtio.Entropy().read(4)) == 4
