@@ -26,11 +26,11 @@ test:
 	@$(PYTHON) -m tools.packages test
 	@$(PYTHON) -m tools.firmware
 	build/venv/bin/ruff check
-	build/venv/bin/python -m pytest
+	build/venv/bin/python -m pytest --cov
 
 unit:
 	@$(PYTHON) -m tools.packages unit
-	build/venv/bin/python -m pytest host_tests/unit
+	build/venv/bin/python -m pytest host_tests/unit -m "not mutants"
 
 firmware:
 	@$(PYTHON) -m tools.packages run
