@@ -11,13 +11,16 @@ for _place in (_HERE.parent, _HERE, _HERE / "shim"):
         sys.path.insert(0, str(_place))
 
 import clock  # noqa: E402
+import interrupts  # noqa: E402
 import memory  # noqa: E402
 import micropython  # noqa: E402
+import micropython_asyncio  # noqa: E402
 
 from model import rules  # noqa: E402
 
 # Modules take ticks_ms and the like from `time` when they are imported, which is before any test.
 clock.install()
+micropython_asyncio.install()
 
 
 def pytest_unconfigure():
@@ -35,5 +38,6 @@ def machine_room():
     memory.reset()
     clock.reset()
     micropython.reset()
+    interrupts.reset()
     if left:
         pytest.fail("\n".join(str(violation) for violation in left), pytrace=False)

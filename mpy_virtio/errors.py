@@ -49,6 +49,10 @@ class UnknownMachine(VirtIOError):
     text = "no table of VirtIO slots for {!r}: call probe(base, count, stride)"
 
 
+class BadDeviceTree(VirtIOError):
+    text = "device tree at {:#x}: {}"
+
+
 class ConfigSpaceTooSmall(VirtIOError):
     text = "config bytes {:#x} to {:#x} are beyond the {:#x} bytes of the device's region"
 
@@ -63,6 +67,10 @@ class FeaturesRejected(VirtIOError):
 
 class DeviceNotReady(VirtIOError):
     text = "device {:#x} is not driven: {}"
+
+
+class NoInterrupts(VirtIOError):
+    text = "device {:#x} cannot interrupt here: {}"
 
 
 class DeviceNeedsReset(VirtIOError):

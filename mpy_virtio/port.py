@@ -1,7 +1,8 @@
 """All that the package takes from the port it runs on beyond `machine` and `uctypes`.
 
-Our own port has everything; a stock firmware may lack a clock or a memory barrier, and what
-stands in for it is here.
+Our own port has everything. A stock firmware may lack a clock or a memory barrier, and what
+stands in for it is here; without interrupts (`irq` is None) the package polls, without a device
+tree (`DEVICE_TREE` is 0) it has tables.
 """
 
 from errno import ETIMEDOUT
@@ -44,10 +45,12 @@ def _no_fence():
 
 
 try:
-    from virt import fence
+    import virt
 
+    fence = virt.fence
     RESETS_DEVICES = True
 except ImportError:
+    virt = None
     # RISC-V `fence iorw, iorw` and Arm `dmb sy`; elsewhere the CPU's own order has to do.
     fence = (
         _assemble("asm_rv32", "data(4, 0x0ff0000f)")
@@ -55,6 +58,11 @@ except ImportError:
         or _no_fence
     )
     RESETS_DEVICES = False
+
+# irq(number, handler) has handler(number) called between two bytecodes of the main program; the
+# line is masked at the interrupt controller until the handler has returned.
+irq = getattr(virt, "irq", None)
+DEVICE_TREE = getattr(virt, "DEVICE_TREE", 0)
 
 
 def wait_until(condition, timeout_ms):

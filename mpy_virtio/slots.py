@@ -2,42 +2,79 @@
 
 import sys
 
-from mpy_virtio import errors
+from mpy_virtio import errors, port
+from mpy_virtio.device_tree import DeviceTree
 from mpy_virtio.transport.mmio import MMIOTransport
 
-# Part of sys.implementation._machine: address of the first slot, count, stride in bytes.
+# For machines without a device tree. Part of sys.implementation._machine: address of the first
+# slot, count, stride in bytes, number of the first interrupt.
 _MACHINES = (
-    ("virt with rv", (0x10001000, 8, 0x1000)),
-    ("virt with cortex-a", (0x0A000000, 32, 0x200)),
+    ("virt with rv", (0x10001000, 8, 0x1000, 1)),
+    ("virt with cortex-a", (0x0A000000, 32, 0x200, 48)),
 )
 _MAX_REGION = 0x200
 
+# The three cells of an interrupt of Arm's GIC begin with its type; to each belongs the number
+# (INTID) of the first.
+_GIC_CELLS = 3
+_GIC_FIRST = {0: 32, 1: 16}
 
-def table():
-    """The first address, the count and the stride of this machine's slots, or None."""
+# What the device tree says; to read it takes as long as a few dozen requests.
+_slots_of_tree = None
+
+
+def machine_slots():
+    """The slots of this machine, in the order of their addresses; None if nothing says.
+
+    Each is its address, the size of its registers, and the number of its interrupt or None.
+    """
+    global _slots_of_tree
+    if port.DEVICE_TREE:
+        if _slots_of_tree is None:
+            tree = DeviceTree(port.DEVICE_TREE)
+            _slots_of_tree = sorted(_slots_of(tree), key=lambda slot: slot[0])
+        return _slots_of_tree
     machine = getattr(sys.implementation, "_machine", "").lower()
-    for name, slots in _MACHINES:
+    for name, (base, count, stride, irq) in _MACHINES:
         if name in machine:
-            return slots
+            return [(base + i * stride, stride, irq + i) for i in range(count)]
+    return None
+
+
+def _slots_of(tree):
+    for node in tree:
+        if node.is_compatible("virtio,mmio"):
+            interrupts = node.interrupts()
+            irq = _interrupt_number(interrupts[0]) if interrupts else None
+            for address, size in node.reg():
+                yield address, size, irq
+
+
+def _interrupt_number(cells):
+    if len(cells) == 1:
+        return cells[0]
+    if len(cells) == _GIC_CELLS and cells[0] in _GIC_FIRST:
+        return _GIC_FIRST[cells[0]] + cells[1]
     return None
 
 
 def probe(base=None, count=1, stride=_MAX_REGION):
     """The devices in `count` slots, `stride` bytes apart, from address `base` on.
 
-    Without `base` the slots are those of this machine; UnknownMachine if there is no table of
-    it. Returns a list of transports; empty slots, and slots with nothing that a driver may use,
-    are passed over in silence.
+    Without `base` the slots are those of this machine, as its device tree has them, or a table;
+    UnknownMachine if it has neither. Returns a list of transports; empty slots, and slots with
+    nothing that a driver may use, are passed over in silence.
     """
     if base is None:
-        slots = table()
+        slots = machine_slots()
         if slots is None:
             raise errors.UnknownMachine(getattr(sys.implementation, "_machine", sys.platform))
-        base, count, stride = slots
+    else:
+        slots = [(base + i * stride, stride, None) for i in range(count)]
     found = []
-    for address in range(base, base + count * stride, stride):
+    for address, size, irq in slots:
         try:
-            found.append(MMIOTransport(address, min(stride, _MAX_REGION)))
+            found.append(MMIOTransport(address, min(size, _MAX_REGION), irq))
         except (errors.BadMagic, errors.UnsupportedVersion, errors.InvalidDeviceID):
             pass
     return found
@@ -48,7 +85,7 @@ def reset_all():
 
     For a firmware that frees its heap under live devices at a soft reset.
     """
-    if table() is not None:
+    if machine_slots() is not None:
         for transport in probe():
             try:
                 transport.reset()

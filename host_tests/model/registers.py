@@ -3,6 +3,7 @@
 Every access is held against the driver's rules; `model.rules` has what happens then.
 """
 
+import interrupts
 import memory
 
 from model.rules import Witness
@@ -134,7 +135,7 @@ class RegisterFile(Witness):
     reset and the stop of a queue are through (NEVER is possible); `reject_features`, FEATURES_OK
     does not stick; `extra_interrupt_bits`, undefined bits in InterruptStatus; `config_updates`,
     an iterator with the config that follows each read of a field of config space;
-    `on_interrupt`, called for each interrupt.
+    `on_interrupt`, called for each interrupt. `irq` is the number of its interrupt line.
     """
 
     name = "device"
@@ -152,6 +153,7 @@ class RegisterFile(Witness):
         config_fields=None,
         magic=MAGIC,
         vendor_id=QEMU_VENDOR,
+        irq=None,
     ):
         super().__init__()
         if version == 1 and features >> 32:
@@ -167,6 +169,9 @@ class RegisterFile(Witness):
         self.config_fields = config_fields
         self.magic = magic
         self.vendor_id = vendor_id
+        self.irq = irq
+        if irq is not None:
+            interrupts.connect(irq, lambda: self.interrupt_status != 0)
 
         self.reset_reads = 0
         self.stop_reads = 0
@@ -224,6 +229,8 @@ class RegisterFile(Witness):
         self.interrupts += 1
         if self.on_interrupt:
             self.on_interrupt()
+        if self.irq is not None:
+            interrupts.changed(self.irq)
 
     def need_reset(self):
         """Give up: DEVICE_NEEDS_RESET is set until the driver resets the device (2.1.2)."""

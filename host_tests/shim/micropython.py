@@ -8,6 +8,8 @@ goes through a pointer do.
 import builtins
 import functools
 import inspect
+import sys
+import traceback
 
 import memory
 import uctypes
@@ -15,11 +17,16 @@ import uctypes
 _SCHEDULE_DEPTH = 4
 
 _scheduled = []
+_nodes = []
+
+# MicroPython's sys has it.
+sys.print_exception = traceback.print_exception
 
 
 def reset():
     """Forget what is scheduled."""
     _scheduled.clear()
+    _nodes.clear()
 
 
 def const(value):
@@ -64,8 +71,16 @@ def schedule(function, arg):
     _scheduled.append((function, arg))
 
 
+def schedule_node(function, arg):
+    """As schedule(), for what a port schedules in C, which always has a place in the queue."""
+    _nodes.append((function, arg))
+
+
 def run_scheduled():
     """Call what is scheduled now, but not what that schedules."""
+    for _ in range(len(_nodes)):
+        function, arg = _nodes.pop(0)
+        function(arg)
     for _ in range(len(_scheduled)):
         function, arg = _scheduled.pop(0)
         function(arg)

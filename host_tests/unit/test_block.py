@@ -407,7 +407,7 @@ def test_the_callers_buffer_is_never_shown_to_the_device():
 def test_a_reset_disk_lets_its_buffers_go():
     model, disk = make(driver={"timeout_ms": 30})
     hold_back(model)
-    there = weakref.ref(disk._queue._memory), weakref.ref(disk._header)
+    there = weakref.ref(disk._queue._memory), weakref.ref(disk._channel.header)
     assert disk.readblocks(0, bytearray(512)) == -ETIMEDOUT
     transport = disk.transport
     del disk

@@ -118,7 +118,7 @@ MUTANTS = {
     ),
     "used id not checked": (
         "queue/split.py",
-        "if state not in (_IN_FLIGHT, _ABANDONED):",
+        "if state != _IN_FLIGHT and state != _ABANDONED:",
         "if False:",
         "test_lying_device.py",
     ),
@@ -154,7 +154,7 @@ MUTANTS = {
     ),
     "late disk's buffer written": (
         "device/blk.py",
-        "self._wait_for_former()\n                piece[:]",
+        "yield from self._wait_for_former(channel)\n                piece[:]",
         "piece[:]",
         "test_block.py",
     ),

@@ -60,7 +60,7 @@ def test_comma_in_a_file_name_is_not_the_end_of_it():
 
 
 def test_script_is_loaded_behind_the_ram_of_the_firmware():
-    device = "loader,file=a,,b.py,addr=0x81800000,force-raw=on"
+    device = f"loader,file=a,,b.py,addr={qemu.script_address('VIRT_RV32'):#x},force-raw=on"
     assert values(command(script="a,b.py"), "-device") == [device]
 
 

@@ -28,3 +28,13 @@ def test_a_file_that_is_not_there_is_named_with_its_variable(monkeypatch):
     monkeypatch.setenv("DISK", "nowhere.img")
     with pytest.raises(SystemExit, match="DISK=nowhere.img"):
         run.file_named_by("DISK")
+
+
+def test_an_empty_script_is_one_that_qemu_loads(monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "BUILD", tmp_path)
+    empty, full = tmp_path / "nothing.py", tmp_path / "x.py"
+    empty.touch()
+    full.write_text("1")
+    assert run.loadable(empty).read_text() == "\n"
+    assert run.loadable(full) == full
+    assert run.loadable(None) is None

@@ -47,6 +47,23 @@ class Device:
             transport.fail()
             raise
         transport.driver = self
+        self._turn = None
+
+    def turn(self):
+        """The asyncio.Lock for tasks that take turns at the device: `async with self.turn():`."""
+        if self._turn is None:
+            from asyncio import Lock
+
+            self._turn = Lock()
+        return self._turn
+
+    def irq(self, handler):
+        """Have `handler(device)` called when the device's configuration changes; None: no more.
+
+        It runs between two bytecodes of the main program. Raises NoInterrupts where the device
+        cannot interrupt.
+        """
+        self.transport.on_config_change(handler, self)
 
     def deinit(self):
         """Reset the device; the driver is of no more use. Leaving a `with` block does it too.

@@ -73,11 +73,9 @@ class Block(Device):
         self.block_size = self._read_block_size()
         self.block_count = self.capacity * _SECTOR // self.block_size
         self._queue = VirtQueue(self.transport, 0, queue_size)
-        self._token = None
-        self._header = Buffer(_HEADER_SIZE)
-        self._header_fields = struct(self._header.addr, _HEADER, NATIVE)
-        self._status = Buffer(1)
         self._set_up_segments()
+        self._channel = _Channel(self._transfer_size)
+        self._task_channel = None
 
     def _read_block_size(self):
         size = self._config(F_BLK_SIZE, _BLK_SIZE, _SECTOR)
@@ -98,7 +96,7 @@ class Block(Device):
                 self.transport.address,
                 "{} segments of {} bytes do not hold a block".format(most, self._segment),
             )
-        self._data = Buffer(transfer).data
+        self._transfer_size = transfer
 
     def _config(self, feature, offset, default):
         return self.transport.read_config(offset, 4) if self.features & feature else default
@@ -118,18 +116,18 @@ class Block(Device):
 
         OSError(EIO) when the disk cannot, OSError(EINVAL) beyond its end, OSError(ETIMEDOUT).
         """
-        self._transfer(_T_IN, block * self.block_size + offset, memoryview(buf))
+        channel = self._channel
+        self._run(channel, self._transfer(channel, _T_IN, block, offset, buf))
 
     def write(self, block, buf, offset=0):
         """Write `buf` to byte `offset` of block `block` on; as read(), and OSError(EROFS)."""
-        if self.read_only:
-            raise OSError(EROFS)
-        self._transfer(_T_OUT, block * self.block_size + offset, memoryview(buf))
+        channel = self._channel
+        self._run(channel, self._transfer(channel, _T_OUT, block, offset, buf))
 
     def flush(self):
         """Have all that was written on stable storage (5.2.6.2)."""
-        if self.features & F_FLUSH:
-            self._request(_T_FLUSH, 0, (), (), 0)
+        channel = self._channel
+        self._run(channel, self._flush(channel))
 
     @property
     def device_id(self):
@@ -137,8 +135,9 @@ class Block(Device):
 
         A byte that is not ASCII is the character of that number.
         """
-        name = self._data[:_ID_SIZE]
-        self._request(_T_GET_ID, 0, (), (name,), 0)
+        channel = self._channel
+        name = channel.data[:_ID_SIZE]
+        self._run(channel, self._request(channel, _T_GET_ID, 0, (), (name,), 0))
         return "".join(chr(byte) for byte in bytes(name).split(b"\0", 1)[0])
 
     def deinit(self):
@@ -149,6 +148,27 @@ class Block(Device):
                 self.flush()
         finally:
             super().deinit()
+
+    # The same for asyncio. Tasks take turns at a channel of their own, so that files can be used
+    # while one of them waits.
+
+    async def aread(self, block, buf, offset=0):
+        """read(), to be awaited."""
+        async with self.turn():
+            channel = self._channel_of_tasks()
+            await self._arun(channel, self._transfer(channel, _T_IN, block, offset, buf))
+
+    async def awrite(self, block, buf, offset=0):
+        """write(), to be awaited. When it is cancelled, some of it has been written."""
+        async with self.turn():
+            channel = self._channel_of_tasks()
+            await self._arun(channel, self._transfer(channel, _T_OUT, block, offset, buf))
+
+    async def aflush(self):
+        """flush(), to be awaited."""
+        async with self.turn():
+            channel = self._channel_of_tasks()
+            await self._arun(channel, self._flush(channel))
 
     # os.AbstractBlockDev.
 
@@ -181,59 +201,93 @@ class Block(Device):
             return 0
         return None
 
-    # Underneath.
+    # Underneath. What follows yields whenever the request that the channel has in flight is to be
+    # waited for, and is sent its length: _run() blocks, _arun() lets other tasks run.
 
-    def _transfer(self, kind, position, rest):
+    def _run(self, channel, steps):
+        length = None
+        try:
+            while True:
+                steps.send(length)
+                length = self._queue.wait(channel.token, self.timeout_ms)
+                channel.token = None
+        except StopIteration:
+            pass
+
+    async def _arun(self, channel, steps):
+        length = None
+        try:
+            while True:
+                steps.send(length)
+                length = await self._queue.await_done(channel.token, self.timeout_ms)
+                channel.token = None
+        except StopIteration:
+            pass
+
+    def _channel_of_tasks(self):
+        if self._task_channel is None:
+            self._task_channel = _Channel(self._transfer_size)
+        return self._task_channel
+
+    def _transfer(self, channel, kind, block, offset, buf):
+        rest = memoryview(buf)
+        position = block * self.block_size + offset
+        if kind == _T_OUT and self.read_only:
+            raise OSError(EROFS)
         if position < 0 or position + len(rest) > self.block_count * self.block_size:
             raise OSError(EINVAL)
         while rest:
             skip = position % self.block_size
-            length = min(len(rest), len(self._data) - skip)
+            length = min(len(rest), len(channel.data) - skip)
             span = align_up(skip + length, self.block_size)
             sector = (position - skip) // _SECTOR
-            piece = self._data[skip : skip + length]
+            piece = channel.data[skip : skip + length]
             if kind == _T_IN:
-                self._read_span(sector, span)
+                yield from self._read_span(channel, sector, span)
                 rest[:length] = piece
             else:
                 if span != length:
-                    self._read_span(sector, span)
-                self._wait_for_former()
+                    yield from self._read_span(channel, sector, span)
+                yield from self._wait_for_former(channel)
                 piece[:] = rest[:length]
-                self._request(_T_OUT, sector, self._segments(span), (), 0)
+                readable = self._segments(channel, span)
+                yield from self._request(channel, _T_OUT, sector, readable, (), 0)
             rest = rest[length:]
             position += length
 
-    def _read_span(self, sector, span):
-        self._request(_T_IN, sector, (), self._segments(span), span)
+    def _flush(self, channel):
+        if self.features & F_FLUSH:
+            yield from self._request(channel, _T_FLUSH, 0, (), (), 0)
 
-    def _segments(self, span):
+    def _read_span(self, channel, sector, span):
+        return self._request(channel, _T_IN, sector, (), self._segments(channel, span), span)
+
+    def _segments(self, channel, span):
         return tuple(
-            self._data[start : min(start + self._segment, span)]
+            channel.data[start : min(start + self._segment, span)]
             for start in range(0, span, self._segment)
         )
 
-    def _request(self, kind, sector, readable, writable, expected):
+    def _request(self, channel, kind, sector, readable, writable, expected):
         """One request for `expected` bytes of data; OSError if the device says so."""
-        self._wait_for_former()
-        self._header_fields.type = kind
-        self._header_fields.sector = sector
-        self._status.data[0] = _S_NONE
-        self._token = self._queue.add((self._header,) + readable, writable + (self._status,))
-        length = self._queue.wait(self._token, self.timeout_ms)
-        self._token = None
-        self._check_status(self._status.data[0])
+        yield from self._wait_for_former(channel)
+        channel.header_fields.type = kind
+        channel.header_fields.sector = sector
+        status = channel.status
+        status.data[0] = _S_NONE
+        channel.token = self._queue.add((channel.header,) + readable, writable + (status,))
+        length = yield
+        self._check_status(status.data[0])
         # A legacy device's length is not to be relied on (2.7.8.1).
         if length <= expected and not self.transport.requires_legacy_layout:
             self._queue.violation(
                 "it wrote {} bytes where {} and a status were due".format(length, expected)
             )
 
-    def _wait_for_former(self):
+    def _wait_for_former(self, channel):
         # A request that timed out, or was interrupted, still has the header and the data.
-        if self._token is not None:
-            self._queue.wait(self._token, self.timeout_ms)
-            self._token = None
+        if channel.token is not None:
+            yield
 
     def _check_status(self, status):
         if status == _S_IOERR:
@@ -242,3 +296,17 @@ class Block(Device):
             raise OSError(EOPNOTSUPP)
         if status != _S_OK:
             self._queue.violation("block status {}".format(status))
+
+
+class _Channel:
+    """What one request at a time needs: a header, a status, and a buffer of `size` for data.
+
+    `token` is that of the request in flight; None if there is none.
+    """
+
+    def __init__(self, size):
+        self.token = None
+        self.header = Buffer(_HEADER_SIZE)
+        self.header_fields = struct(self.header.addr, _HEADER, NATIVE)
+        self.status = Buffer(1)
+        self.data = Buffer(size).data

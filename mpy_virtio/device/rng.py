@@ -20,10 +20,7 @@ class Entropy(Device):
         """
         rest = memoryview(buf)
         while rest:
-            length = self._queue.request((), (rest,), timeout_ms)
-            if not length:
-                self._queue.violation("an entropy request came back empty (5.4.6.2)")
-            rest = rest[length:]
+            rest = self._rest(rest, self._queue.request((), (rest,), timeout_ms))
         return len(buf)
 
     def read(self, n, timeout_ms=5000):
@@ -31,3 +28,22 @@ class Entropy(Device):
         buf = bytearray(n)
         self.readinto(buf, timeout_ms)
         return bytes(buf)
+
+    async def areadinto(self, buf, timeout_ms=5000):
+        """readinto(), to be awaited. Tasks take turns."""
+        rest = memoryview(buf)
+        async with self.turn():
+            while rest:
+                rest = self._rest(rest, await self._queue.arequest((), (rest,), timeout_ms))
+        return len(buf)
+
+    async def aread(self, n, timeout_ms=5000):
+        """read(), to be awaited. Tasks take turns."""
+        buf = bytearray(n)
+        await self.areadinto(buf, timeout_ms)
+        return bytes(buf)
+
+    def _rest(self, rest, length):
+        if not length:
+            self._queue.violation("an entropy request came back empty (5.4.6.2)")
+        return rest[length:]

@@ -2,15 +2,19 @@
 
 A request is a chain of buffers. `start()` hands it to the device and returns a token,
 `poll()` takes in what the device has returned, `finish()` ends a request that is done.
-`request()` is all of that in one blocking call.
+`request()` is all of that in one blocking call, and `arequest()` the same for asyncio: a name
+that begins with an `a` is to be awaited, and other tasks run meanwhile.
 
 The device is not trusted: what it may write is read once and checked, and what the driver
 wrote is never read back. A request owns its buffers until the device returns them or is reset.
 
 Ctrl-C can come at any time. MicroPython raises it at jumps only, so each change of the queue's
-state is one run of statements without a jump in it, the last thing that a method does.
+state is one run of statements without a jump in it, the last thing that a method does. An
+interrupt handler runs at jumps, too: one that comes amid add(), poll() or abandon() is called
+when that is over, so that it may use the queue as well.
 """
 
+import sys
 from array import array
 from errno import ETIMEDOUT
 
@@ -57,7 +61,12 @@ class VirtQueue:
         self.broken = False
         self.in_flight = 0
         self.free = size
+        self.waiters = None
         self._live = True
+        self.handler = None
+        self._busy = False
+        self._handling = False
+        self._missed = False
         self._memory = memory
         self._mask = size - 1
 
@@ -120,6 +129,14 @@ class VirtQueue:
 
         Allowed before finish_init() too, to have buffers waiting when the device goes live.
         """
+        self._busy = True
+        try:
+            return self._add(readable, writable)
+        except BaseException:
+            self._busy = False
+            raise
+
+    def _add(self, readable, writable):
         self._check_usable()
         check_buffers(readable, False)
         limit = check_buffers(writable, True)
@@ -144,10 +161,13 @@ class VirtQueue:
         self.in_flight += 1
         self._avail_idx = new_idx
         self._avail.idx = new_idx
+        self._busy = False
         return head
 
     def kick(self):
         """Notify the device of what was added since the last time, if it wants to be (2.7.10)."""
+        if self._missed:
+            self._call_handler()
         self._check_usable()
         old = self._notified_idx
         new = self._avail_idx
@@ -167,13 +187,29 @@ class VirtQueue:
         Returns its token, to be finished, or None. Raises DeviceBroken when the device returned
         what it cannot have.
         """
+        self._busy = True
+        try:
+            token = self._poll()
+        finally:
+            self._busy = False
+        if self._missed:
+            self._call_handler()
+        return token
+
+    def _poll(self):
         while True:
             self._check_usable()
             used_idx = self._used.idx
             last = self._last_used
             ahead = (used_idx - last) & 0xFFFF
             if not ahead:
-                return None
+                if self._used_event_lag or not self.event_idx:
+                    return None
+                # No interrupt comes of what the device returned before it saw used_event move.
+                fence()
+                if self._used.idx == last:
+                    return None
+                continue
             if ahead > self.in_flight:
                 self.violation(
                     "used index {} is {} ahead, {} in flight".format(
@@ -185,7 +221,7 @@ class VirtQueue:
             token = element.id
             length = element.len
             state = self._state[token] if token < self.size else _FREE
-            if state not in (_IN_FLIGHT, _ABANDONED):
+            if state != _IN_FLIGHT and state != _ABANDONED:
                 self.violation("it returned id {}, which is not in flight".format(token))
             if length > self._writable[token]:
                 self.violation(
@@ -206,7 +242,7 @@ class VirtQueue:
     def done(self, token):
         """Whether poll() has taken in request `token`."""
         state = self._state_of(token)
-        if state not in (_IN_FLIGHT, _DONE):
+        if state != _IN_FLIGHT and state != _DONE:
             raise errors.BadToken(token, "started", self.index)
         return state == _DONE
 
@@ -223,13 +259,17 @@ class VirtQueue:
 
     def abandon(self, token):
         """Give up on request `token`: once the device returns it, it is finished unseen."""
-        state = self._state_of(token)
-        if state == _DONE:
-            self.finish(token)
-        elif state == _IN_FLIGHT:
-            self._state[token] = _ABANDONED
-        else:
-            raise errors.BadToken(token, "started", self.index)
+        self._busy = True
+        try:
+            state = self._state_of(token)
+            if state == _DONE:
+                self.finish(token)
+            elif state == _IN_FLIGHT:
+                self._state[token] = _ABANDONED
+            else:
+                raise errors.BadToken(token, "started", self.index)
+        finally:
+            self._busy = False
 
     def wait(self, token, timeout_ms=5000):
         """Wait until the device has returned request `token`, and finish it.
@@ -238,8 +278,7 @@ class VirtQueue:
         device wrote. OSError(ETIMEDOUT) after `timeout_ms`: the request is still in flight then.
         Raises DeviceNeedsReset when the device has given up.
         """
-        if self._notified_idx != self._avail_idx:
-            self.kick()
+        self.notify_of_all()
         start = ticks_ms()
         polls = 0
         while not self.done(token):
@@ -248,12 +287,31 @@ class VirtQueue:
             polls += 1
             if polls < _POLLS_BEFORE_IDLE:
                 continue
-            if self.transport.status & NEEDS_RESET:
-                raise errors.DeviceNeedsReset(self.transport.address)
+            self.check_device()
             if ticks_diff(ticks_ms(), start) >= timeout_ms:
                 raise OSError(ETIMEDOUT)
-            idle()
+            self._idle()
         return self.finish(token)
+
+    def notify_of_all(self):
+        """kick(), if anything was added since the last time."""
+        if self._notified_idx != self._avail_idx:
+            self.kick()
+
+    def check_device(self):
+        """Raise DeviceNeedsReset when the device has given up: no answers will come."""
+        if self.transport.status & NEEDS_RESET:
+            raise errors.DeviceNeedsReset(self.transport.address)
+
+    def _idle(self):
+        # Until the interrupt, if there is one, or about a millisecond.
+        if not self.transport.has_interrupts:
+            idle()
+            return
+        lag = self._used_event_lag
+        if not self.want_interrupts(True):
+            idle()
+        self.want_interrupts(not lag)
 
     def request(self, readable, writable, timeout_ms=5000):
         """Make a request and wait for it; parameters and results as of start() and wait().
@@ -269,11 +327,65 @@ class VirtQueue:
         try:
             return self.wait(token, timeout_ms)
         except BaseException:
-            if self._live and not self.broken and self._state[token] != _FREE:
-                self.abandon(token)
+            self.give_up(token)
             raise
 
+    def give_up(self, token):
+        """As abandon(), if there is anything to abandon: for requests that end in an exception."""
+        if self._live and not self.broken and self._state[token] != _FREE:
+            self.abandon(token)
+
+    # For asyncio. What it takes is loaded when it is first used: not every board has asyncio.
+
+    async def arequest(self, readable, writable, timeout_ms=5000):
+        """request(), to be awaited.
+
+        A task that is cancelled, or runs out of time, leaves the buffers to the device until it
+        returns them.
+        """
+        from mpy_virtio.queue.aio import request
+
+        return await request(self, readable, writable, timeout_ms)
+
+    async def await_done(self, token, timeout_ms=5000):
+        """wait(), to be awaited."""
+        from mpy_virtio.queue.aio import wait
+
+        return await wait(self, token, timeout_ms)
+
     # Interrupts (2.7.7).
+
+    def irq(self, handler):
+        """Have `handler(queue)` called when the device has returned something; None: no more.
+
+        It runs between two bytecodes of the main program, and should poll() until that gives
+        None: no other interrupt comes for what it leaves. It is called too when the device gives
+        up (DEVICE_NEEDS_RESET). Returns whether the device has returned something already.
+        Raises NoInterrupts where the device cannot interrupt.
+        """
+        if handler is not None:
+            self.transport.check_interrupts()
+            self._check_usable()
+        self.handler = handler
+        self.transport.on_used_buffer(self, handler is not None)
+        return self._live and not self.broken and self.want_interrupts(handler is not None)
+
+    def interrupted(self):
+        """Called by the transport when the device has interrupted."""
+        self._missed = True
+        self._call_handler()
+
+    def _call_handler(self):
+        while self._missed and not self._busy and not self._handling:
+            self._missed = False
+            if self.handler is not None:
+                self._handling = True
+                try:
+                    self.handler(self)
+                except Exception as error:
+                    sys.print_exception(error)
+                finally:
+                    self._handling = False
 
     def want_interrupts(self, wanted):
         """Whether the device shall interrupt when it returns buffers; it need not at first.
@@ -301,8 +413,12 @@ class VirtQueue:
     def detach(self):
         """Called by the transport when the device has let go of the queue."""
         self._live = False
+        self.handler = None
+        self.transport.on_used_buffer(self, False)
         self.in_flight = 0
         self._table = self._indirect_tables = self._memory = None
+        if self.waiters is not None:
+            self.waiters.wake(self)
 
     def _check_usable(self):
         if not self._live:

@@ -1,8 +1,9 @@
 """What all transports share: the handshake, checked access to config space, and who is live."""
 
+import sys
 from errno import ETIMEDOUT
 
-from mpy_virtio import errors, features
+from mpy_virtio import errors, features, port
 from mpy_virtio.port import wait_until
 
 # Device status bits (2.1).
@@ -20,6 +21,10 @@ STATUS_NAMES = (
     (NEEDS_RESET, "NEEDS_RESET"),
     (FAILED, "FAILED"),
 )
+
+# What an interrupt is about (4.2.2).
+USED_BUFFER = 1
+CONFIG_CHANGE = 2
 
 PAGE_SIZE = 4096
 
@@ -46,17 +51,23 @@ class Transport:
 
     `address`, `version`, `device_type`, `status` (read and written), `regs`-level methods
     `read_device_features()`, `write_driver_features(bits)`, `read_config_generation()`,
-    `set_guest_page_size(n)`, and `_read_config(offset, size)` / `_write_config(offset, size,
-    value)` for 1, 2 and 4 bytes at a time.
+    `set_guest_page_size(n)`, `ack_interrupt()`, and `_read_config(offset, size)` /
+    `_write_config(offset, size, value)` for 1, 2 and 4 bytes at a time.
     """
 
-    def __init__(self, address, config_size):
+    def __init__(self, address, config_size, irq=None):
         self.address = address
         self.config_size = config_size
+        self.irq = irq
         self.features = 0
         self.driver = None
         self.driver_ok = False
         self._owners = {}
+        # Made here, since the interrupt must not allocate.
+        self._interrupt_handler = self._interrupted
+        self._interrupted_queues = ()
+        self._config_handler = None
+        self._config_argument = None
 
     # The handshake (3.1.1).
 
@@ -103,12 +114,15 @@ class Transport:
             raise errors.DeviceNotReady(self.address, "call begin_init() first")
         if self.status & (FAILED | NEEDS_RESET):
             raise errors.DeviceNeedsReset(self.address)
+        if self.has_interrupts:
+            port.irq(self.irq, self._interrupt_handler)
         self._add_status(DRIVER_OK)
         self.driver_ok = True
 
     def fail(self):
         """Set FAILED: the driver has given up on the device, until it is reset."""
         self.driver_ok = False
+        self._disconnect()
         self._add_status(FAILED)
 
     def reset(self):
@@ -119,6 +133,7 @@ class Transport:
         """
         former = live_at(self.address) or self
         former.driver_ok = False
+        former._disconnect()
         self.status = 0
         wait_until(lambda: self.status == 0, _RESET_TIMEOUT_MS)
         _live.pop(self.address, None)
@@ -135,6 +150,58 @@ class Transport:
     def _add_status(self, bit):
         self.status = self.status | bit
 
+    # Interrupts (4.2.3.4). Between finish_init() and reset() the device's line is connected.
+
+    @property
+    def has_interrupts(self):
+        """Whether the device can interrupt: its number is known, and the firmware has irq()."""
+        return port.irq is not None and self.irq is not None
+
+    def check_interrupts(self):
+        """Raise NoInterrupts, which says why, where the device cannot interrupt."""
+        if port.irq is None:
+            raise errors.NoInterrupts(self.address, "this firmware has no virt.irq()")
+        if self.irq is None:
+            raise errors.NoInterrupts(
+                self.address, "its number is not known, make the transport by probe() or with irq="
+            )
+
+    def on_config_change(self, handler, argument):
+        """Have `handler(argument)` called when the configuration has changed; None: no more.
+
+        A reset ends it too. Raises NoInterrupts.
+        """
+        if handler is not None:
+            self.check_interrupts()
+        self._config_argument = argument
+        self._config_handler = handler
+
+    def on_used_buffer(self, queue, wanted):
+        """Have `queue.interrupted()` called when the device has returned something, or no more."""
+        others = tuple(one for one in self._interrupted_queues if one is not queue)
+        self._interrupted_queues = others + (queue,) if wanted else others
+
+    def _interrupted(self, number):
+        # Acknowledged first, handled then: what happens meanwhile interrupts again. The other way
+        # round, what happened between the last look of a handler and the acknowledgement is lost.
+        pending = self.ack_interrupt()
+        if pending & CONFIG_CHANGE:
+            if self._config_handler is not None:
+                try:
+                    self._config_handler(self._config_argument)
+                except Exception as error:
+                    sys.print_exception(error)
+            if self.status & NEEDS_RESET:
+                # Whoever waits for an answer has to know that none will come.
+                pending |= USED_BUFFER
+        if pending & USED_BUFFER:
+            for queue in self._interrupted_queues:
+                queue.interrupted()
+
+    def _disconnect(self):
+        if self.has_interrupts:
+            port.irq(self.irq, None)
+
     # What a live device may touch.
 
     def hold(self, queue, owner):
@@ -150,6 +217,7 @@ class Transport:
             owner.detach()
 
     def _let_go(self):
+        self._config_handler = self._config_argument = None
         self.driver_ok = False
         self.features = 0
         self.driver = None

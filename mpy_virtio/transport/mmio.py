@@ -5,12 +5,19 @@ from machine import mem8, mem16, mem32
 
 from mpy_virtio import device_type, errors, features
 from mpy_virtio.layouts import CONFIG, LEGACY, MMIO_HEADER, MODERN, REGISTERS, split_queue
-from mpy_virtio.port import wait_until
-from mpy_virtio.transport.base import FAILED, PAGE_SIZE, STATUS_NAMES, Transport
+from mpy_virtio.port import fence, wait_until
+from mpy_virtio.transport.base import (
+    CONFIG_CHANGE,
+    FAILED,
+    PAGE_SIZE,
+    STATUS_NAMES,
+    USED_BUFFER,
+    Transport,
+)
 
 _MAGIC = 0x74726976
-_INTERRUPT_BITS = 0x3
-_INTERRUPT_NAMES = ((1, "used buffer"), (2, "configuration change"))
+_INTERRUPT_BITS = USED_BUFFER | CONFIG_CHANGE
+_INTERRUPT_NAMES = ((USED_BUFFER, "used buffer"), (CONFIG_CHANGE, "configuration change"))
 _UNSET_TIMEOUT_MS = 1000
 
 # QEMU ignores a QueueSel above this and goes on with the queue selected before.
@@ -20,17 +27,18 @@ _LAST_SURE_QUEUE = 1023
 class MMIOTransport(Transport):
     """The device whose registers are at `address`, in a region of `size` bytes.
 
-    `regs` is the live view of the registers. Nothing is written to the device until it is told
-    to. Raises BadAddress, RegionTooSmall, BadMagic, UnsupportedVersion, or InvalidDeviceID for
-    an empty slot (device ID 0) and for types that the specification does not assign.
+    `irq` is the number of its interrupt, as virt.irq() counts; None if it has none. `regs` is the
+    live view of the registers. Nothing is written to the device until it is told to. Raises
+    BadAddress, RegionTooSmall, BadMagic, UnsupportedVersion, or InvalidDeviceID for an empty slot
+    (device ID 0) and for types that the specification does not assign.
     """
 
-    def __init__(self, address, size=0x200):
+    def __init__(self, address, size=0x200, irq=None):
         if not isinstance(address, int) or address < 0 or address % 4:
             raise errors.BadAddress(address)
         if size < CONFIG:
             raise errors.RegionTooSmall(size)
-        super().__init__(address, size - CONFIG)
+        super().__init__(address, size - CONFIG, irq)
         self.regs = uctypes.struct(address, MMIO_HEADER, uctypes.NATIVE)
         magic = self.regs.magic
         if magic != _MAGIC:
@@ -212,6 +220,8 @@ class MMIOTransport(Transport):
         pending = self.regs.interrupt_status & _INTERRUPT_BITS
         if pending:
             self.regs.interrupt_ack = pending
+            # Whoever looks into a ring now must not have read it earlier.
+            fence()
         return pending
 
     # Configuration space.
