@@ -8,11 +8,12 @@
 #define MICROPY_EMIT_INLINE_RV32        (1)
 #define MICROPY_FLOAT_IMPL              (MICROPY_FLOAT_IMPL_FLOAT)
 
-// The RAM that the firmware uses. QEMU has to have more, for the device tree and a script.
+// The RAM that the firmware uses to begin with: a script, and what the heap grows into, are behind.
 #define MICROPY_HW_RAM_BASE             0x80000000
-#define MICROPY_HW_RAM_SIZE             0x1800000
-#define MICROPY_HW_HEAP_SIZE            0x1000000
+#define MICROPY_HW_RAM_SIZE             0x800000
+#define MICROPY_HW_HEAP_SIZE            0x400000
 #define MICROPY_HW_STACK_SIZE           0x40000
+#define MICROPY_HW_TRAP_STACK_SIZE      0x10000
 
 #define MICROPY_HW_UART_BASE            0x10000000
 #define MICROPY_HW_UART_IRQ             10

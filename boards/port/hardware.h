@@ -8,17 +8,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Where the device tree is, as the machine said when it started.
-extern uintptr_t device_tree;
-
-// Interrupts. A handler runs with interrupts masked, and has to make its device stop asking.
+// Interrupts, by the number that the interrupt controller gives them: less than
+// MICROPY_HW_IRQ_COUNT. irq_init() leaves all disabled. A handler runs with interrupts masked, on
+// the stack between _trap_stack_start and _trap_stack_end of the linker script; it has to make its
+// device stop asking, or to disable the interrupt. Whoever calls these
+// outside of a handler masks interrupts first.
+//
+// irq_connect() does not enable the interrupt; it returns false, and does nothing, if there is no
+// such interrupt or it has another handler.
 typedef void (*irq_handler_t)(unsigned int number);
 void irq_init(void);
-void irq_connect(unsigned int number, irq_handler_t handler);
+bool irq_connect(unsigned int number, irq_handler_t handler);
+void irq_enable(unsigned int number);
+void irq_disable(unsigned int number);
 
-// The clock: a counter that never stops or wraps, at MICROPY_HW_CLOCK_HZ, and an interrupt, once,
-// when it reaches a count.
-void clock_init(void);
+// The clock: a counter that never stops or wraps, at MICROPY_HW_CLOCK_HZ, and an alarm, once, when
+// it reaches a count (at once if it already has; UINT64_MAX: never). `on_alarm` runs as an
+// interrupt handler does, with the alarm set to never.
+void clock_init(void (*on_alarm)(void));
 uint64_t clock_ticks(void);
 void clock_set_alarm(uint64_t ticks);
 

@@ -5,17 +5,17 @@
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "shared/readline/readline.h"
-#include "shared/runtime/gchelper.h"
 #include "shared/runtime/pyexec.h"
 #include "console.h"
+#include "heap.h"
 #include "modmachine.h"
 #include "script.h"
+#include "timers.h"
+#include "virt_irq.h"
 #include "virtio_reset.h"
 
 // From the linker script.
-extern char _heap_start, _heap_end, _stack_start, _stack_end;
-
-uintptr_t device_tree;
+extern char _stack_start, _stack_end;
 
 // Runs what there is to run, until something asks for a soft reset.
 static void run(void) {
@@ -50,34 +50,34 @@ static void run(void) {
 
 int main(void) {
     irq_init();
-    clock_init();
+    timers_start();
     console_init();
     cpu_enable_interrupts();
     virtio_reset_all();
+    machine_find_reset_cause();
 
     mp_cstack_init_with_top(&_stack_end, &_stack_end - &_stack_start);
-    gc_init(&_heap_start, &_heap_end);
 
     for (;;) {
+        heap_init();
         mp_init();
+        random_init();
+        virt_irq_init();
+        timers_init();
         mp_obj_list_append(mp_sys_path, mp_obj_new_str_from_cstr("/lib"));
         readline_init0();
 
         run();
 
         mp_hal_stdout_tx_str("MPY: soft reboot\r\n");
-        // Before the heap goes, which running devices write into.
+        // Before the heap goes: what devices write into, and what interrupts call, is in it.
         virtio_reset_all();
+        virt_irq_deinit();
+        timers_deinit();
         gc_sweep_all();
         mp_deinit();
         machine_reset_cause_value = MACHINE_SOFT_RESET;
     }
-}
-
-void gc_collect(void) {
-    gc_collect_start();
-    gc_helper_collect_regs_and_stack();
-    gc_collect_end();
 }
 
 void nlr_jump_fail(void *exception) {

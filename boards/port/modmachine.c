@@ -5,11 +5,25 @@
 
 #define MICROPY_PY_MACHINE_EXTRA_GLOBALS \
     { MP_ROM_QSTR(MP_QSTR_PWRON_RESET), MP_ROM_INT(MACHINE_PWRON_RESET) }, \
+    { MP_ROM_QSTR(MP_QSTR_HARD_RESET), MP_ROM_INT(MACHINE_HARD_RESET) }, \
     { MP_ROM_QSTR(MP_QSTR_SOFT_RESET), MP_ROM_INT(MACHINE_SOFT_RESET) }, \
+    { MP_ROM_QSTR(MP_QSTR_RTC), MP_ROM_PTR(&machine_rtc_type) }, \
+    { MP_ROM_QSTR(MP_QSTR_Timer), MP_ROM_PTR(&machine_timer_type) }, \
 
 #define FW_CFG_UUID 2
 
-int machine_reset_cause_value = MACHINE_PWRON_RESET;
+#define STARTED_BEFORE 0x5a17ed01
+
+int machine_reset_cause_value;
+
+// In RAM that nothing clears: a reset of the machine leaves it as it is.
+static volatile uint32_t started_before __attribute__((section(".noinit")));
+
+void machine_find_reset_cause(void) {
+    machine_reset_cause_value =
+        started_before == STARTED_BEFORE ? MACHINE_HARD_RESET : MACHINE_PWRON_RESET;
+    started_before = STARTED_BEFORE;
+}
 
 static void mp_machine_reset(void) {
     power_reset();
@@ -46,9 +60,14 @@ static void mp_machine_set_freq(size_t n_args, const mp_obj_t *args) {
     mp_raise_ValueError(MP_ERROR_TEXT("the frequency can not be set"));
 }
 
+// Without a time until the next interrupt, whose callbacks have run when this returns.
 static void mp_machine_lightsleep(size_t n_args, const mp_obj_t *args) {
     if (n_args == 0) {
-        mp_event_wait_indefinite();
+        bool interrupt_came;
+        do {
+            interrupt_came = mp_hal_wait_event(-1);
+            mp_event_handle_nowait();
+        } while (!interrupt_came);
     } else {
         mp_hal_delay_ms(mp_obj_get_int(args[0]));
     }

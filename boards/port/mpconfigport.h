@@ -4,6 +4,9 @@
 #include <alloca.h>
 #include <stdint.h>
 #include "hardware.h"
+#include "heap.h"
+#include "memory.h"
+#include "random.h"
 #include "mpconfigboard.h"
 
 #define MICROPY_CONFIG_ROM_LEVEL                (MICROPY_CONFIG_ROM_LEVEL_EXTRA_FEATURES)
@@ -13,6 +16,10 @@
 #define MICROPY_ALLOC_PATH_MAX                  (256)
 #define MICROPY_STACK_CHECK_MARGIN              (16 * 1024)
 #define MICROPY_ENABLE_GC                       (1)
+#define MICROPY_GC_SPLIT_HEAP                   (1)
+#define MICROPY_GC_SPLIT_HEAP_AUTO              (1)
+#define MP_PLAT_ALLOC_HEAP(size)                memory_allocate(size)
+#define MP_PLAT_FREE_HEAP(area)                 heap_free_area(area)
 #define MICROPY_ENABLE_EMERGENCY_EXCEPTION_BUF  (1)
 
 // The language.
@@ -38,9 +45,11 @@
 #define MICROPY_PY_OS_DUPTERM                   (1)
 #define MICROPY_PY_OS_SYNC                      (1)
 #define MICROPY_PY_OS_UNAME                     (1)
+#define MICROPY_PY_OS_URANDOM                   (1)
+#define MICROPY_PY_OS_INCLUDEFILE               "port/modos.c"
 #define MICROPY_PY_RE_MATCH_GROUPS              (1)
 #define MICROPY_PY_RE_MATCH_SPAN_START_END      (1)
-#define MICROPY_PY_RANDOM_SEED_INIT_FUNC        (rtc_time_ns())
+#define MICROPY_PY_RANDOM_SEED_INIT_FUNC        (random_seed())
 #define MICROPY_PY_TIME_GMTIME_LOCALTIME_MKTIME (1)
 #define MICROPY_PY_TIME_TIME_TIME_NS            (1)
 #define MICROPY_PY_TIME_INCLUDEFILE             "port/modtime.c"

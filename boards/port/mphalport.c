@@ -2,13 +2,13 @@
 
 #include "py/runtime.h"
 #include "py/mphal.h"
+#include "timers.h"
 
 // Some things are only seen by looking, such as input from a stream that is written in Python:
 // sleep no longer than this.
 #define MAX_SLEEP_MS 50
 
 #define TICKS_PER_MS (MICROPY_HW_CLOCK_HZ / 1000)
-#define TICKS_PER_US (MICROPY_HW_CLOCK_HZ / 1000000)
 
 static volatile bool event;
 
@@ -16,24 +16,31 @@ void mp_hal_signal_event(void) {
     event = true;
 }
 
-static void sleep_until(uint64_t deadline) {
+static bool take_event(void) {
+    uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
+    bool came = event;
+    event = false;
+    MICROPY_END_ATOMIC_SECTION(state);
+    return came;
+}
+
+static bool sleep_until(uint64_t deadline) {
     uint64_t limit = clock_ticks() + MAX_SLEEP_MS * TICKS_PER_MS;
-    clock_set_alarm(MIN(deadline, limit));
     // An interrupt between the look and the sleep stays pending, which ends the sleep.
     uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
+    timers_wake_at(MIN(deadline, limit));
     if (!event && MP_STATE_VM(sched_state) != MP_SCHED_PENDING) {
         cpu_wait_for_interrupt();
     }
     MICROPY_END_ATOMIC_SECTION(state);
-    event = false;
+    return take_event();
 }
 
-void mp_hal_wait_event(mp_int_t timeout_ms) {
+bool mp_hal_wait_event(mp_int_t timeout_ms) {
     if (timeout_ms < 0) {
-        sleep_until(UINT64_MAX);
-    } else {
-        sleep_until(clock_ticks() + (uint64_t)timeout_ms * TICKS_PER_MS);
+        return sleep_until(UINT64_MAX);
     }
+    return sleep_until(clock_ticks() + (uint64_t)timeout_ms * TICKS_PER_MS);
 }
 
 static void delay(uint64_t ticks) {
@@ -51,9 +58,10 @@ void mp_hal_delay_ms(mp_uint_t ms) {
 
 void mp_hal_delay_us(mp_uint_t us) {
     // Waking up takes longer than a short delay.
-    uint64_t deadline = clock_ticks() + (uint64_t)us * TICKS_PER_US;
+    uint64_t ticks = (uint64_t)us * MICROPY_HW_CLOCK_HZ / 1000000;
+    uint64_t deadline = clock_ticks() + ticks;
     if (us >= 1000) {
-        delay((uint64_t)us * TICKS_PER_US);
+        delay(ticks);
     }
     while (clock_ticks() < deadline) {
     }

@@ -1,5 +1,6 @@
 #include "cpu.h"
 #include "hardware.h"
+#include "wall_clock.h"
 
 #define MICROPY_BEGIN_ATOMIC_SECTION()      cpu_mask_interrupts()
 #define MICROPY_END_ATOMIC_SECTION(state)   cpu_restore_interrupts(state)
@@ -8,8 +9,8 @@
 
 // Sleeps until an interrupt, or for `timeout_ms` (-1: no limit of the caller's). Returns at once
 // if an interrupt came since it last returned, so that a caller who looks and then waits misses
-// none.
-void mp_hal_wait_event(mp_int_t timeout_ms);
+// none. Returns whether an interrupt came.
+bool mp_hal_wait_event(mp_int_t timeout_ms);
 
 // What an interrupt handler calls to have mp_hal_wait_event() return.
 void mp_hal_signal_event(void);
@@ -21,7 +22,11 @@ static inline mp_uint_t mp_hal_ticks_ms(void) {
 }
 
 static inline mp_uint_t mp_hal_ticks_us(void) {
-    return clock_ticks() / (MICROPY_HW_CLOCK_HZ / 1000000);
+    // A clock need not tick a whole number of times in a microsecond, and the product of all ticks
+    // would have more than 64 bits some day.
+    uint64_t ticks = clock_ticks();
+    return ticks / MICROPY_HW_CLOCK_HZ * 1000000
+           + ticks % MICROPY_HW_CLOCK_HZ * 1000000 / MICROPY_HW_CLOCK_HZ;
 }
 
 static inline mp_uint_t mp_hal_ticks_cpu(void) {
@@ -29,5 +34,5 @@ static inline mp_uint_t mp_hal_ticks_cpu(void) {
 }
 
 static inline uint64_t mp_hal_time_ns(void) {
-    return rtc_time_ns();
+    return wall_clock_ns();
 }

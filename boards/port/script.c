@@ -7,8 +7,13 @@
 #include "shared/readline/readline.h"
 #include "script.h"
 
-// Where a script that QEMU loaded into RAM starts. What is behind it in RAM is zero.
+// Where a script that QEMU loaded into RAM starts. It ends with a zero, as all RAM is to begin
+// with; without a script there is just that zero.
 #define LOADED_SCRIPT ((const char *)(MICROPY_HW_RAM_BASE + MICROPY_HW_RAM_SIZE))
+
+void *script_end(void) {
+    return (void *)(LOADED_SCRIPT + strlen(LOADED_SCRIPT) + 1);
+}
 
 // The file opt/micropython/script of fw_cfg, or None.
 static mp_obj_t read_from_fw_cfg(void) {

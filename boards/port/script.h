@@ -3,3 +3,6 @@
 //   -device loader,file=x.py,force-raw=on,addr=<the end of the firmware's RAM>
 //   -fw_cfg name=opt/micropython/script,file=x.py  (on RISC-V from QEMU 8.0 on)
 void script_run(void);
+
+// What is from here on behind the firmware is free: neither firmware nor script.
+void *script_end(void);

@@ -39,6 +39,7 @@ void uart_init(irq_handler_t on_receive) {
     UART[FCR] = FCR_ENABLE_CLEAR | FCR_TRIGGER_14;
     UART[MCR] = MCR_DTR_RTS_OUT2;
     irq_connect(MICROPY_HW_UART_IRQ, on_receive);
+    irq_enable(MICROPY_HW_UART_IRQ);
     uart_receive_irq(true);
 }
 

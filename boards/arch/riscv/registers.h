@@ -1,4 +1,4 @@
-/* Loads and stores of a whole register, whatever its size. */
+/* Loads and stores of a whole register, whatever its size; FLOAT_SIZE is 0 without an FPU. */
 
 #if __riscv_xlen == 64
 #define REGISTER_SIZE 8
@@ -8,4 +8,16 @@
 #define REGISTER_SIZE 4
 #define LOAD lw
 #define STORE sw
+#endif
+
+#ifndef __riscv_flen
+#define FLOAT_SIZE 0
+#elif __riscv_flen == 64
+#define FLOAT_SIZE 8
+#define LOAD_FLOAT fld
+#define STORE_FLOAT fsd
+#else
+#define FLOAT_SIZE 4
+#define LOAD_FLOAT flw
+#define STORE_FLOAT fsw
 #endif

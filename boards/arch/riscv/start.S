@@ -19,9 +19,12 @@ _start:
     csrw mtvec, t0
     csrw mie, zero
 
-#ifndef __riscv_flen
     /* Code that uses the FPU by mistake is to trap. */
     li t0, MSTATUS_FS
+#ifdef __riscv_flen
+    csrs mstatus, t0
+    csrw fcsr, zero
+#else
     csrc mstatus, t0
 #endif
 
@@ -34,6 +37,7 @@ _start:
 
     la t0, device_tree
     STORE a1, 0(t0)
+    call stack_guard_init
     call main
 
     /* MicroPython runs on one hart. */

@@ -1,29 +1,36 @@
-// Tells interrupts from exceptions: an interrupt goes to its handler, an exception ends QEMU.
+// Tells interrupts from exceptions: an interrupt goes to its handler; an exception becomes a Python
+// exception in the code that caused it or, where that is not possible, ends QEMU.
 
-#include "py/mpprint.h"
-#include "hardware.h"
+#include "py/mpconfig.h"
+#include "py/misc.h"
+#include "fault.h"
 #include "trap.h"
 
 #define MCAUSE_INTERRUPT            ((uintptr_t)1 << (sizeof(uintptr_t) * 8 - 1))
 #define MCAUSE_TIMER_INTERRUPT      (MCAUSE_INTERRUPT | 7)
 #define MCAUSE_EXTERNAL_INTERRUPT   (MCAUSE_INTERRUPT | 11)
 
-#if __riscv_xlen == 64
-#define HEX_FORMAT "%016lx"
-#else
-#define HEX_FORMAT "%08x"
-#endif
+enum { PC = 0, SP = 2, A0 = 10, A1 = 11, A2 = 12 };
 
-static const char *const exception_names[] = {
-    "instruction address misaligned",
-    "instruction access fault",
-    "illegal instruction",
-    "breakpoint",
-    "load address misaligned",
-    "load access fault",
-    "store address misaligned",
-    "store access fault",
+typedef struct {
+    const char *access;
+    const char *reason;
+    bool address_is_pc;
+} exception_t;
+
+// By mcause.
+static const exception_t exceptions[] = {
+    { "instruction fetch from", "misaligned address", false },
+    { "instruction fetch from", "nothing is there", false },
+    { "instruction at", "illegal instruction", true },
+    { "instruction at", "breakpoint", true },
+    { "load from", "misaligned address", false },
+    { "load from", "nothing is there", false },
+    { "store to", "misaligned address", false },
+    { "store to", "nothing is there", false },
 };
+
+static const exception_t other_exception = { "instruction at", "unexpected trap", true };
 
 static const char *const register_names[32] = {
     "pc", "ra", "sp", "gp", "tp", "t0", "t1", "t2",
@@ -32,39 +39,40 @@ static const char *const register_names[32] = {
     "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 };
 
-// Straight to the UART: neither Python nor the heap can be relied on any more.
-static void print_strn(void *env, const char *str, size_t len) {
-    (void)env;
-    uart_write(str, len);
+// Has the interrupted code go on in fault_raise(), as if it had called that.
+static void go_on_raising(trap_frame_t *frame, const exception_t *exception, uintptr_t address) {
+    frame->x[PC] = (uintptr_t)fault_raise;
+    frame->x[SP] &= ~(uintptr_t)15;
+    frame->x[A0] = (uintptr_t)exception->access;
+    frame->x[A1] = address;
+    frame->x[A2] = (uintptr_t)exception->reason;
 }
 
-static const mp_print_t crash_print = { NULL, print_strn };
-
-static void report(const trap_frame_t *frame, uintptr_t cause, uintptr_t value) {
-    const char *name = "unexpected trap";
-    if (cause < sizeof(exception_names) / sizeof(exception_names[0])) {
-        name = exception_names[cause];
+static void handle_exception(trap_frame_t *frame, uintptr_t cause, uintptr_t value) {
+    const exception_t *exception = &other_exception;
+    if (cause < MP_ARRAY_SIZE(exceptions)) {
+        exception = &exceptions[cause];
     }
-    mp_printf(&crash_print, "\r\nFATAL: %s (mcause " HEX_FORMAT "), address " HEX_FORMAT "\r\n",
-        name, cause, value);
-    for (int i = 0; i < 32; ++i) {
-        mp_printf(&crash_print, "%4s " HEX_FORMAT "%s",
-            register_names[i], frame->x[i], i % 4 == 3 ? "\r\n" : "");
+    uintptr_t address = exception->address_is_pc ? frame->x[PC] : value;
+    if (fault_is_recoverable(frame->x[SP])) {
+        go_on_raising(frame, exception, address);
+        return;
     }
+    fault_report_begin(exception->access, address, exception->reason);
+    fault_report_register("mcause", cause);
+    fault_report_register("mtval", value);
+    for (size_t i = 0; i < MP_ARRAY_SIZE(register_names); ++i) {
+        fault_report_register(register_names[i], frame->x[i]);
+    }
+    fault_report_end();
 }
 
-void trap_handle(const trap_frame_t *frame, uintptr_t cause, uintptr_t value) {
+void trap_handle(trap_frame_t *frame, uintptr_t cause, uintptr_t value) {
     if (cause == MCAUSE_TIMER_INTERRUPT) {
         clint_handle_timer();
     } else if (cause == MCAUSE_EXTERNAL_INTERRUPT) {
         plic_handle_external();
     } else {
-        // A second exception means that not even the report works.
-        static bool reporting;
-        if (!reporting) {
-            reporting = true;
-            report(frame, cause, value);
-        }
-        power_off(1);
+        handle_exception(frame, cause, value);
     }
 }

@@ -9,3 +9,6 @@ typedef struct {
 // The two kinds of interrupt, in clint.c and plic.c.
 void clint_handle_timer(void);
 void plic_handle_external(void);
+
+// Makes the memory under the main stack inaccessible, so that an overflow is noticed.
+void stack_guard_init(void);

@@ -1,0 +1,31 @@
+// The `virt` machine of qemu-system-riscv64: where its devices are, and what its CPU can do.
+// The linker script includes this file too, so it is macros only.
+
+#define MICROPY_HW_BOARD_NAME           "QEMU virt"
+#define MICROPY_HW_MCU_NAME             "rv64imafdc"
+
+#define MICROPY_FLOAT_IMPL              (MICROPY_FLOAT_IMPL_DOUBLE)
+// MicroPython's own jump for this CPU leaves the FPU's registers as they are.
+#define MICROPY_NLR_SETJMP              (1)
+
+// The RAM that the firmware uses to begin with: a script, and what the heap grows into, are behind.
+#define MICROPY_HW_RAM_BASE             0x80000000
+#define MICROPY_HW_RAM_SIZE             0x800000
+#define MICROPY_HW_HEAP_SIZE            0x400000
+#define MICROPY_HW_STACK_SIZE           0x80000
+#define MICROPY_HW_TRAP_STACK_SIZE      0x10000
+
+#define MICROPY_HW_UART_BASE            0x10000000
+#define MICROPY_HW_UART_IRQ             10
+#define MICROPY_HW_RTC_BASE             0x101000
+#define MICROPY_HW_FINISHER_BASE        0x100000
+#define MICROPY_HW_FW_CFG_BASE          0x10100000
+
+#define MICROPY_HW_CLINT_BASE           0x2000000
+#define MICROPY_HW_CLOCK_HZ             10000000
+#define MICROPY_HW_PLIC_BASE            0xc000000
+#define MICROPY_HW_IRQ_COUNT            96
+
+#define MICROPY_HW_VIRTIO_BASE          0x10001000
+#define MICROPY_HW_VIRTIO_STRIDE        0x1000
+#define MICROPY_HW_VIRTIO_COUNT         8

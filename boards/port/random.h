@@ -1,0 +1,12 @@
+// Random numbers that nobody can foretell, for os.urandom() and as the seed of module random.
+
+#include <stddef.h>
+#include <stdint.h>
+
+// At each start of MicroPython, after mp_init().
+void random_init(void);
+
+// Fills `target` with `size` random bytes.
+void mp_hal_get_random(size_t size, uint8_t *target);
+
+uint32_t random_seed(void);

@@ -1,0 +1,15 @@
+// What the alarm of the clock is for: ending a sleep, and machine.Timer.
+
+#include <stdint.h>
+
+// At the start of the machine.
+void timers_start(void);
+
+// At each start of MicroPython, after mp_init().
+void timers_init(void);
+
+// Before the heap goes, where the timers are.
+void timers_deinit(void);
+
+// Ends a sleep when the clock reaches `ticks`. The last call counts; interrupts are masked.
+void timers_wake_at(uint64_t ticks);

@@ -1,0 +1,18 @@
+// Where the versions of MicroPython that this port is built with differ: 1.25 to the newest.
+
+#ifndef VERSIONS_H
+#define VERSIONS_H
+
+#include "py/mpconfig.h"
+
+#define MICROPYTHON_SINCE(major, minor) \
+    (MICROPY_VERSION_MAJOR > (major) \
+    || (MICROPY_VERSION_MAJOR == (major) && MICROPY_VERSION_MINOR >= (minor)))
+
+// time.localtime() makes its tuple itself, and asks the port for a timeutils_struct_time_t.
+#define LOCALTIME_MAKES_ITS_TUPLE   MICROPYTHON_SINCE(1, 27)
+
+// os.urandom() is MicroPython's own, and asks the port for mp_hal_get_random().
+#define HAS_OS_URANDOM              MICROPYTHON_SINCE(1, 28)
+
+#endif
