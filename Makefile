@@ -6,9 +6,12 @@
 #                  it is examples/demo.py (make ends with 2 and shows the script's own status;
 #                  `python3 -m tools.run` ends with that status itself)
 #   DISK= MEM=     another disk image, another size of memory, such as 512M
+#   GDB=1          waits for a debugger before the first instruction, and says how to attach it
 #   QEMU_ARGS=     more arguments for QEMU
 # make test        checks the style and runs every test; make unit those that need no QEMU
 # make firmware    builds build/$BOARD/firmware.elf
+# make conformance runs MicroPython's own test suite on a board, and fails if one of them fails
+# make bench       measures a board; the figures are in build/bench.json, too
 # make stock       builds MicroPython's own QEMU port with our package in it and nothing else
 #
 # All of them first install what this machine lacks. MPY_DIR= is a MicroPython source tree to
@@ -16,7 +19,10 @@
 
 PYTHON ?= python3
 
-.PHONY: run test unit firmware stock clean
+# What make test runs on every board; the rest it runs on VIRT_RV32, or on the board of BOARD=.
+ON_EVERY_BOARD = $(addprefix host_tests/target/test_,boot.py disks.py transport.py)
+
+.PHONY: run test unit firmware conformance bench stock clean
 
 run:
 	@$(PYTHON) -m tools.packages run
@@ -27,6 +33,10 @@ test:
 	@$(PYTHON) -m tools.firmware
 	build/venv/bin/ruff check
 	build/venv/bin/python -m pytest --cov
+	@for board in VIRT_RV64 VIRT_ARM VIRT_AARCH64; do \
+		echo $$board; \
+		BOARD=$$board build/venv/bin/python -m pytest $(ON_EVERY_BOARD) || exit 1; \
+	done
 
 unit:
 	@$(PYTHON) -m tools.packages unit
@@ -35,6 +45,15 @@ unit:
 firmware:
 	@$(PYTHON) -m tools.packages run
 	@$(PYTHON) -m tools.firmware
+
+conformance:
+	@$(PYTHON) -m tools.packages run
+	@$(PYTHON) -m tools.packages unit
+	@build/venv/bin/python -m tools.conformance
+
+bench:
+	@$(PYTHON) -m tools.packages run
+	@$(PYTHON) -m tools.bench
 
 stock:
 	@BOARD=VIRT_RV32 $(PYTHON) -m tools.packages run

@@ -19,19 +19,21 @@ def path_of(name):
     return BUILD / ("stock-VIRT_RV32" if name == STOCK else name) / "firmware.elf"
 
 
-def build(name):
+def build(name, folder=None, **variables):
     """Build the firmware of the board `name`, or `stock`, and return the path of its ELF file.
 
-    Raises SystemExit with the end of the build's log when it fails.
+    `folder` is where, if not the usual place; `variables` are more for make. Raises SystemExit
+    with the end of the build's log when it fails.
     """
     if name != STOCK:
         packages.check_board(name)
     tree = sources.micropython()
-    firmware = path_of(name)
+    firmware = folder / "firmware.elf" if folder else path_of(name)
     settings = {
         "BUILD": firmware.parent,
         "MICROPY_MPYCROSS": build_mpy_cross(tree),
         "MPY_LIB_DIR": micropython_lib(tree),
+        **variables,
     }
     if name == STOCK:
         settings |= stock_settings()

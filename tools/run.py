@@ -1,6 +1,6 @@
 """`make run`: a board at a REPL on this terminal, or one that runs a script and ends.
 
-BOARD, SCRIPT, DISK, MEM and QEMU_ARGS come from the environment; the Makefile says what they are.
+Its settings come from the environment; the Makefile says what they are.
 """
 
 import os
@@ -10,25 +10,32 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import BOARD, BUILD, ROOT, disk, firmware, qemu
+from tools import BOARD, BUILD, ROOT, disk, firmware, qemu, tell
 
 DEMO_DISK = BUILD / "disk.img"
 DEMO_SCRIPT = ROOT / "examples/demo.py"
+
+# Stopped before the first instruction, with GDB's protocol on TCP port 1234.
+WAIT_FOR_GDB = ["-S", "-s"]
 
 
 def main():
     script = file_named_by("SCRIPT") or (None if sys.stdin.isatty() else DEMO_SCRIPT)
     image = file_named_by("DISK") or demo_disk()
+    elf = firmware.build(BOARD)
+    debugging = os.environ.get("GDB", "") not in ("", "0")
     line = qemu.command(
         BOARD,
-        firmware.build(BOARD),
+        elf,
         serial="stdio" if script else "mon:stdio",
         drives=[qemu.Drive(image)],
         devices=[qemu.ENTROPY],
         memory=os.environ.get("MEM"),
-        script=script,
-        extra=shlex.split(os.environ.get("QEMU_ARGS", "")),
+        script=loadable(script),
+        extra=(WAIT_FOR_GDB if debugging else []) + shlex.split(os.environ.get("QEMU_ARGS", "")),
     )
+    if debugging:
+        tell(f"waiting for a debugger:\n    gdb-multiarch {shown(elf)}\n    target remote :1234")
     if script:
         sys.exit(run_script(line))
     print(f"{BOARD} in QEMU, disk {shown(image)}; leave with Ctrl-A X", flush=True)
@@ -38,14 +45,22 @@ def main():
 def file_named_by(variable):
     """Path of the file that an environment variable names; None where it names nothing.
 
-    Raises SystemExit if there is no such file, or nothing in it, as QEMU loads no empty script.
+    Raises SystemExit if there is no such file.
     """
     if not (name := os.environ.get(variable)):
         return None
     path = Path(name)
-    if not path.is_file() or path.stat().st_size == 0:
-        raise SystemExit(f"{variable}={name}: no such file, or nothing in it")
+    if not path.is_file():
+        raise SystemExit(f"{variable}={name}: no such file")
     return path
+
+
+def loadable(script):
+    """A script that does what `script` does: QEMU refuses to load an empty file."""
+    if script and script.stat().st_size == 0:
+        script = BUILD / "empty.py"
+        script.write_text("\n")
+    return script
 
 
 def demo_disk():
@@ -63,7 +78,10 @@ def shown(path):
 
 
 def run_script(line):
-    """Run QEMU, pass on what the board prints with the host's line ends; return QEMU's status."""
+    """Run QEMU, pass on what the board prints with the host's line ends; return QEMU's status.
+
+    When nobody reads that any more, as behind `| head`, it ends quietly, with status 0.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with subprocess.Popen(line, stdout=subprocess.PIPE) as process:
         try:
@@ -71,6 +89,11 @@ def run_script(line):
             return process.wait()
         except KeyboardInterrupt:
             return 130
+        except BrokenPipeError:
+            process.kill()  # it would tell of a milder end
+            # Or Python complains when it flushes at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
         finally:
             process.terminate()
 
