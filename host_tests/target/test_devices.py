@@ -5,8 +5,9 @@ import random
 
 import pytest
 
+from target.slots import slot
 from target.variants import VARIANTS
-from tools import qemu
+from tools import BOARD, qemu
 from tools.board import Board
 
 SECTORS = 4096
@@ -21,6 +22,7 @@ def guest(request, firmware_elf, tmp_path_factory):
     variant = request.param
     with Board(
         firmware_elf,
+        BOARD,
         legacy=variant.legacy,
         drives=[qemu.Drive(image, options=variant.options)],
         devices=[",".join(filter(None, [qemu.ENTROPY, variant.options]))],
@@ -60,7 +62,7 @@ def test_negotiated_as_offered(guest):
 
 
 def test_geometry(guest):
-    assert guest.exec("print(disk)").startswith("<Block 0x100")
+    assert guest.exec("print(disk)").startswith(f"<Block {slot(0):#x}, ")
     assert guest.exec("print(disk.capacity, disk.ioctl(4, 0), disk.ioctl(5, 0))") == (
         f"{SECTORS} {SECTORS} 512\n"
     )

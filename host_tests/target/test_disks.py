@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from target.slots import slot
 from tools import qemu
 from tools.board import BoardError
 
@@ -30,7 +31,7 @@ def test_read_only_disk_refuses_writes(board, tmp_path, legacy):
     before = path.read_bytes()
     b = disk_on(board, qemu.Drive(path, readonly=True), legacy)
     assert b.exec("print(disk, disk.read_only, disk.writeblocks(0, buf))") == (
-        "<Block 0x10008000, 2048 blocks of 512 bytes, read-only> True -30\n"
+        f"<Block {slot(0):#x}, 2048 blocks of 512 bytes, read-only> True -30\n"
     )
     with pytest.raises(BoardError, match="OSError: 30"):
         b.exec("disk.write(0, buf)")

@@ -1,33 +1,53 @@
 """`make run` and the examples, as a newcomer meets them."""
 
 import os
+import signal
+import socket
 import subprocess
+import time
 
 import pytest
 
-from tools import ROOT, disk
+from tools import BOARD, ROOT, disk
 
 
 @pytest.fixture
 def make_run(tmp_path, firmware_elf):
-    """A function that does `make run` without a terminal; returns status of make and output."""
+    """A function that does `make run` without a terminal; returns status of make and output.
+
+    `make_run.start` does not wait for its end, and returns the process.
+    """
     image = tmp_path / "disk.img"
     disk.make_fat(image, 32, disk.DEMO_FILES)
+    processes = []
 
-    def run(**variables):
+    def start(**variables):
         settings = [f"{name}={value}" for name, value in {"DISK": image, **variables}.items()]
-        result = subprocess.run(
+        process = subprocess.Popen(
             ["make", "--silent", "-C", ROOT, "run", *settings],
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=300,
             env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")},
+            start_new_session=True,
         )
-        return result.returncode, result.stdout + result.stderr
+        processes.append(process)
+        return process
+
+    def run(**variables):
+        process = start(**variables)
+        shown = "".join(process.communicate(timeout=300))
+        return process.returncode, shown
 
     run.image = image
-    return run
+    run.start = start
+    yield run
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        with process:
+            pass
 
 
 def test_disk_example_reads_the_hosts_file_and_leaves_one(make_run):
@@ -66,3 +86,47 @@ def test_a_script_that_raises_fails_and_shows_its_traceback(make_run, tmp_path):
     status, shown = make_run(SCRIPT=script)
     assert status != 0
     assert "so far" in shown and "line 2" in shown and "ZeroDivisionError" in shown
+
+
+def test_an_empty_script_does_nothing_and_succeeds(make_run, tmp_path):
+    script = tmp_path / "empty.py"
+    script.touch()
+    assert make_run(SCRIPT=script)[0] == 0
+
+
+def test_when_nobody_reads_on_it_ends_quietly(make_run, tmp_path):
+    script = tmp_path / "endless.py"
+    script.write_text("while True: print('on and on')\n")
+    process = make_run.start(SCRIPT=script)
+    assert process.stdout.readline() == "on and on\n"
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert process.stderr.read() == ""
+
+
+def test_gdb_makes_it_wait_for_a_debugger(make_run, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("print('running')\n")
+    process = make_run.start(SCRIPT=script, GDB=1)
+    lines = [process.stderr.readline().strip() for _ in range(3)]
+    assert lines[1:] == [f"gdb-multiarch build/{BOARD}/firmware.elf", "target remote :1234"]
+    with connect(1234) as debugger:
+        debugger.sendall(b"$?#3f")
+        # A plus sign, which acknowledges, and then the answer: stopped by signal 5.
+        answer = b""
+        while b"#" not in answer:
+            answer += debugger.recv(1)
+        assert answer.startswith(b"+$T05")
+        debugger.sendall(b"+$c#63")
+        assert process.stdout.read() == "running\n"
+    assert process.wait(60) == 0
+
+
+def connect(port):
+    """A socket that is connected to `port` of this machine, as soon as somebody listens there."""
+    for _ in range(100):
+        try:
+            return socket.create_connection(("localhost", port), timeout=60)
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    raise TimeoutError(f"nobody listens on port {port}")

@@ -2,13 +2,14 @@
 
 import pytest
 
+from target.slots import BASE, COUNT, STRIDE, slot
 from tools import qemu
 from tools.board import BoardError
 
 
 @pytest.fixture
 def prompt(board, legacy):
-    """A board with an entropy device at 0x10008000, of version 2 or 1."""
+    """A board with an entropy device in the highest slot, of version 2 or 1."""
     b = board(devices=[qemu.ENTROPY], legacy=legacy)
     b.version = 1 if legacy else 2
     b.exec("import mpy_virtio as virtio\nt, = virtio.probe()")
@@ -17,8 +18,9 @@ def prompt(board, legacy):
 
 def test_probe_shows_what_is_there(prompt):
     printed = prompt.exec("print(virtio.probe())")
-    assert printed == f"[<MMIOTransport 0x10008000 v{prompt.version} entropy, status 0>]\n"
-    assert prompt.exec("print(virtio.probe(0x10001000, 7, 0x1000))") == "[]\n"
+    assert printed == f"[<MMIOTransport {slot(0):#x} v{prompt.version} entropy, status 0>]\n"
+    empty = f"{BASE:#x}, {COUNT - 1}, {STRIDE:#x}"
+    assert prompt.exec(f"print(virtio.probe({empty}))") == "[]\n"
 
 
 def test_identity(prompt):
@@ -47,12 +49,15 @@ def test_regs_are_live(prompt):
 @pytest.mark.parametrize(
     "code, error",
     [
-        ("virtio.MMIOTransport(0x10001000)", "InvalidDeviceID: device ID 0 at 0x10001000"),
-        ("virtio.MMIOTransport(0x80000000)", "BadMagic: magic value"),
-        ("virtio.MMIOTransport(0x10008000, 0xff)", "RegionTooSmall: .*0xff"),
-        ("virtio.MMIOTransport(0x10008002)", "BadAddress: 268468226"),
+        (f"virtio.MMIOTransport({BASE:#x})", f"InvalidDeviceID: device ID 0 at {BASE:#x}"),
+        (
+            "import uctypes\nram = bytearray(512)\nvirtio.MMIOTransport(uctypes.addressof(ram))",
+            "BadMagic: magic value",
+        ),
+        (f"virtio.MMIOTransport({slot(0):#x}, 0xff)", "RegionTooSmall: .*0xff"),
+        (f"virtio.MMIOTransport({slot(0) + 2:#x})", f"BadAddress: {slot(0) + 2}"),
         ("virtio.VirtQueue(t, 0)", "DeviceNotReady"),
-        ("t.begin_init()\nvirtio.VirtQueue(t, 1)", "QueueUnavailable: queue 1 .*0x10008000"),
+        ("t.begin_init()\nvirtio.VirtQueue(t, 1)", f"QueueUnavailable: queue 1 .*{slot(0):#x}"),
         ("t.begin_init()\nvirtio.VirtQueue(t, 5000)", "QueueUnavailable: queue 5000"),
         ("t.begin_init()\nvirtio.VirtQueue(t, 0, 0)", "BadQueueSize: queue size 0"),
         ("t.begin_init()\nvirtio.VirtQueue(t, 0, 2048)", "BadQueueSize: queue size 2048.*1024"),
@@ -118,5 +123,5 @@ def test_queue_unset_gives_the_queue_back(board):
             buf = bytearray(4)
             print(queue.request((), (buf,)))
         """)
-        == "True\nFalse <VirtQueue 0 of entropy 0x10008000, size 16, 0 in flight, reset>\n4\n"
+        == f"True\nFalse <VirtQueue 0 of entropy {slot(0):#x}, size 16, 0 in flight, reset>\n4\n"
     )

@@ -1,0 +1,73 @@
+"""The Arm boards on other CPUs and machines than those that they are named after."""
+
+import pytest
+
+from tools import BOARD, qemu
+
+pytestmark = pytest.mark.skipif(
+    BOARD not in ("VIRT_ARM", "VIRT_AARCH64"), reason="these are of the Arm boards"
+)
+
+CPUS = {"VIRT_ARM": ["cortex-a7", "max"], "VIRT_AARCH64": ["cortex-a72", "max"]}.get(BOARD, [])
+
+VARIANTS = [
+    *(["-cpu", cpu] for cpu in CPUS),
+    ["-machine", "gic-version=3"],
+    # Starts in hypervisor mode, or at exception level 2; PSCI is called by another instruction.
+    ["-machine", "virtualization=on"],
+    ["-machine", "virtualization=on,gic-version=3"],
+    ["-smp", "2"],
+]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=" ".join)
+def test_clock_interrupts_devices_and_floats_work(board, variant):
+    b = board(devices=[qemu.ENTROPY], extra=variant)
+    assert (
+        b.exec("""
+            import machine, math, time, virt
+            import mpy_virtio as virtio
+            rng = virtio.Entropy()
+            calls = []
+            def handler(number):
+                rng.transport.ack_interrupt()
+                calls.append(number)
+            virt.irq(rng.transport.irq, handler)
+            queue = rng._queue
+            queue.start((), (bytearray(8),))
+            queue.want_interrupts(True)
+            start = time.ticks_us()
+            while not calls:
+                time.sleep_ms(1)
+            time.sleep_ms(20)
+            elapsed = time.ticks_diff(time.ticks_us(), start)
+            print(calls == [rng.transport.irq], 20000 <= elapsed, round(math.sin(1) * 1000))
+        """)
+        == "True True 841\n"
+    )
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=" ".join)
+def test_reset_faults_and_end(board, variant, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("""
+import machine, virt
+if machine.reset_cause() == machine.PWRON_RESET:
+    machine.reset()
+try:
+    machine.mem32[0]
+except virt.Fault as fault:
+    print(fault)
+raise SystemExit(7)
+""")
+    b = board(script=script, extra=variant)
+    assert b.wait() == 7
+    assert b.output == b"load from 0x00000000: nothing is there\r\n"
+
+
+def test_without_semihosting_the_lost_exit_status_is_told(board, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("raise SystemExit(7)")
+    b = board(script=script, extra=["-semihosting-config", "enable=off"])
+    assert b.wait() == 0
+    assert b"The exit status is lost" in b.output

@@ -1,0 +1,135 @@
+"""The heap grows over all the RAM of the machine, and gives it back."""
+
+import pytest
+
+FULL = """
+    import gc
+
+    def usable(piece):
+        "How many MiB there are in pieces of `piece` bytes."
+        pieces = []
+        try:
+            while True:
+                pieces.append(bytearray(piece))
+        except MemoryError:
+            return len(pieces) * piece >> 20
+"""
+
+
+@pytest.mark.parametrize("memory, expected", [(None, 100), ("48M", 30)])
+def test_heap_grows_over_all_ram(board, memory, expected):
+    b = board(memory=memory)
+    b.exec(FULL)
+    first = int(b.exec("print(usable(1 << 20))", 120))
+    assert expected <= first
+    # All of it comes back.
+    assert int(b.exec("gc.collect()\nprint(usable(1 << 20))", 120)) >= first - 2
+
+
+@pytest.mark.parametrize("memory, count, size", [(None, 1, 100), ("1G", 3, 300)])
+def test_large_objects(board, memory, count, size):
+    b = board(memory=memory)
+    assert (
+        b.exec(
+            f"""
+            objects = [bytearray({size} << 20) for _ in range({count})]
+            for x in objects:
+                x[-1] = 1
+            print(all(x[0] == 0 and x[-1] == 1 for x in objects))
+            """,
+            120,
+        )
+        == "True\n"
+    )
+
+
+def test_heap_starts_small(board):
+    free = int(board().exec("import gc\nprint(gc.mem_free() + gc.mem_alloc())"))
+    assert 100 << 20 < free < 128 << 20
+
+
+def test_soft_reset_gives_back_what_was_added(board):
+    b = board()
+    b.exec("import gc\nprint(gc.mem_free())")
+    before = int(b.exec("gc.collect()\nprint(gc.mem_free())"))
+    for _ in range(3):
+        b.exec("keep = [bytearray(1 << 20) for _ in range(40)]")
+        b.soft_reset()
+    b.exec("import gc\nprint(gc.mem_free())")
+    assert abs(int(b.exec("gc.collect()\nprint(gc.mem_free())")) - before) < 4096
+
+
+def test_what_is_in_the_added_memory_stays_as_it_is(board):
+    assert (
+        board().exec(
+            """
+            import gc, random
+            random.seed(1)
+            kept = {}
+            for i in range(1000):
+                n = random.randrange(1, 200000)
+                kept[random.randrange(200)] = (i & 255, bytes([i & 255]) * n)
+                if i % 300 == 299:
+                    for key in list(kept)[::2]:
+                        del kept[key]
+                    gc.collect()
+            print(all(data == bytes([value]) * len(data) for value, data in kept.values()))
+            """,
+            120,
+        )
+        == "True\n"
+    )
+
+
+def test_area_with_a_single_object_in_its_first_block_stays(board):
+    # MicroPython's collector takes such an area for empty.
+    assert (
+        board().exec(
+            """
+            import gc
+            objects = [None] * 400000
+            former = id(1.5 * 1)
+            for i in range(len(objects)):
+                objects[i] = i * 0.5
+                if abs(id(objects[i]) - former) > 1 << 20 and i > 1000:
+                    break
+                former = id(objects[i])
+            first, value = objects[i], i
+            print(i < len(objects) - 1)
+            for j in range(len(objects)):
+                objects[j] = None
+            gc.collect()
+            other = [j * 0.25 for j in range(300000)]
+            print(first == value * 0.5)
+            del other
+            gc.collect()
+            gc.collect()
+            other = [j * 0.25 for j in range(300000)]
+            print(first == value * 0.5)
+            """,
+            120,
+        )
+        == "True\nTrue\nTrue\n"
+    )
+
+
+def test_a_script_behind_the_firmware_is_not_the_heaps(board, tmp_path):
+    path = tmp_path / "script.py"
+    path.write_text("""
+import machine
+keep = [bytearray(b"\\xff" * 1000000) for _ in range(60)]
+if machine.reset_cause() == machine.PWRON_RESET:
+    machine.reset()
+print("the whole script again")
+""")
+    b = board(script=path)
+    assert b.wait() == 0
+    assert b"the whole script again\r\n" in b.output
+
+
+def test_after_a_reset_the_heap_is_not_taken_for_a_script(board):
+    b = board()
+    b.exec("keep = [bytearray(b'\\xff' * 1000000) for _ in range(60)]")
+    b.qmp("system_reset")
+    b.read_until(b"MicroPython")
+    b.read_until(b">>> ")
