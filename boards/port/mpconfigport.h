@@ -9,7 +9,7 @@
 #include "random.h"
 #include "mpconfigboard.h"
 
-#define MICROPY_CONFIG_ROM_LEVEL                (MICROPY_CONFIG_ROM_LEVEL_EXTRA_FEATURES)
+#define MICROPY_CONFIG_ROM_LEVEL                (MICROPY_CONFIG_ROM_LEVEL_FULL_FEATURES)
 
 // Memory, of which there is plenty.
 #define MICROPY_ALLOC_GC_STACK_SIZE             (1024)
@@ -42,6 +42,11 @@
 // Modules.
 #define MICROPY_EPOCH_IS_1970                   (1)
 #define MICROPY_PY_SYS_PLATFORM                 "virt"
+#define MICROPY_PY_BUILTINS_MEMORYVIEW_ITEMSIZE (1)
+#define MICROPY_PY_COLLECTIONS_NAMEDTUPLE__ASDICT (1)
+#define MICROPY_PY_IO_BUFFEREDWRITER            (1)
+#define MICROPY_PY_MICROPYTHON_HEAP_LOCKED      (1)
+#define MICROPY_PY_SYS_GETSIZEOF                (1)
 #define MICROPY_PY_OS_DUPTERM                   (1)
 #define MICROPY_PY_OS_SYNC                      (1)
 #define MICROPY_PY_OS_UNAME                     (1)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
-from pathlib import Path
 
 from tools import BUILD, disk, firmware, qemu, tell
 from tools.board import Board, BoardError
@@ -40,8 +39,6 @@ SHARES = [
     ["micropython", "misc", "stress", "float", "unicode"],
 ]
 INLINE_ASSEMBLERS = ["rv32", "thumb"]
-
-ON_BOARD = Path(__file__).parent / "on_board"
 
 # What the runner prints at the beginning of a line, and what it means.
 _VERDICTS = {"pass": "pass", "FAIL": "fail", "skip": "skip", "lrge": "skip"}
@@ -78,9 +75,8 @@ class Suite:
 
     def board(self, label="", **options):
         """A Board with a disk that has what tests need; `label` tells it from others."""
-        files = {f"lib/{path.name}": path for path in ON_BOARD.iterdir()}
         # NEED_THEIR_FOLDER opens these by this path.
-        files |= {f"data/{path.name}": path for path in self.tests.glob("unicode/data/*")}
+        files = {f"data/{path.name}": path for path in self.tests.glob("unicode/data/*")}
         image = self.home / f"disk{label}.img"
         disk.make_fat(image, 16, files)
         elf = firmware.path_of(self.name)
