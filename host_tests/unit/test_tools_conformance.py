@@ -1,5 +1,8 @@
 """How the tools judge what MicroPython's test runner says."""
 
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from tools.board import BoardError
@@ -40,7 +43,7 @@ class OneTest:
         self.tests = folder
         (folder / "run-tests.py").write_text(RUNNER)
         path = folder / name
-        path.parent.mkdir()
+        path.parent.mkdir(exist_ok=True)
         path.write_text(source)
 
 
@@ -87,6 +90,27 @@ def test_the_runners_reason_goes_first_for_native_code(reason):
     assert reason("if 1:\n    print('SKIP')\n", "basics/two.py", "native") == (
         "run-tests.py: if args.emit == 'native'"
     )
+
+
+def test_native_code_is_asked_as_native_code(reason, monkeypatch):
+    micropython = SimpleNamespace(native=lambda function: raises_attribute_error)
+    monkeypatch.setitem(sys.modules, "micropython", micropython)
+    source = "try:\n    (lambda: 0).__code__\nexcept AttributeError:\n    print('SKIP')\n"
+    assert reason(source, way="source") is None
+    assert reason(source, way="native") == "AttributeError: no __code__"
+
+
+def raises_attribute_error():
+    raise AttributeError("no __code__")
+
+
+def test_what_the_runner_says_of_native_code_is_no_reason_elsewhere(reason):
+    assert reason("1", "basics/two.py") is None
+
+
+def test_a_name_is_the_last_thing_to_go_by(reason):
+    source = "if 1:\n    print('SKIP')\n"
+    assert reason(source, "micropython/native_x.py", "native") == "if 1"
 
 
 def test_the_runners_reasons():

@@ -7,6 +7,7 @@ on a board once more, changed such that it ends with an exception that says what
 import ast
 from fnmatch import fnmatch
 from functools import cache
+from textwrap import indent
 
 from tools.board import BoardError
 from tools.conformance.suite import NEED_THEIR_FOLDER
@@ -24,12 +25,14 @@ class Reasons:
     def of(self, result):
         """The reason why the test of a Result was skipped, or None where none can be found."""
         # The runner leaves out what native code is known not to do, whatever the test says.
-        asked = [self._ask_test, self._ask_runner]
-        if result.way == "native":
-            asked.reverse()
-        return next(filter(None, (ask(result.test) for ask in asked)), None)
+        native = result.way == "native"
+        asked = (
+            [self._ask_runner, self._ask_test] if native else [self._ask_test, self._ask_runner]
+        )
+        reasons = (ask(result.test, native) for ask in asked)
+        return next(filter(None, reasons), None) or by_name(result.test)
 
-    def _ask_test(self, test):
+    def _ask_test(self, test, native):
         try:
             code = deciding_part((self._tests / test).read_text())
         except SyntaxError:
@@ -39,15 +42,19 @@ class Reasons:
             return None
         self._board.soft_reset()
         try:
-            self._board.exec(code)
+            self._board.exec(as_native(code) if native else code)
         except BoardError as error:
             said = (error.traceback or str(error)).strip().splitlines()[-1]
             return said.removeprefix("Skipped: ").rstrip(":")
         return None
 
-    def _ask_runner(self, test):
-        reasons = [reason for pattern, reason in self._runner if fnmatch(test, pattern)]
-        return reasons[-1] if reasons else by_name(test)
+    def _ask_runner(self, test, native):
+        reasons = [
+            reason
+            for pattern, reason in self._runner
+            if fnmatch(test, pattern) and (native or "native" not in reason)
+        ]
+        return reasons[-1] if reasons else None
 
 
 def deciding_part(source):
@@ -61,6 +68,13 @@ def deciding_part(source):
         return ""
     part = ast.Module(body[: asking[-1] + 1], [])
     return "class Skipped(BaseException): pass\n" + ast.unparse(_Outspoken().visit(part))
+
+
+def as_native(code):
+    """`code` as the body of a function of native code, which is called."""
+    return (
+        "import micropython\n@micropython.native\ndef part():\n" + indent(code, " ") + "\npart()\n"
+    )
 
 
 def contains_skip(tree):
