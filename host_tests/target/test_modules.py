@@ -1,4 +1,4 @@
-"""The modules of the firmware: that they are those which README.md says there are, and unittest."""
+"""The modules of the firmware are those that README.md names; and unittest."""
 
 import re
 
