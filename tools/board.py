@@ -76,6 +76,11 @@ class Board:
         self._monitor.close()
 
     @property
+    def pid(self):
+        """Number of the host's process that QEMU is."""
+        return self._process.pid
+
+    @property
     def pty(self):
         """Path of the pseudo-terminal that is the serial line of a board with `pty=True`."""
         serial = next(one for one in self.qmp("query-chardev") if one["label"] == "serial")

@@ -1,6 +1,8 @@
 """The time of day, waiting, and why the board started."""
 
+import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -116,3 +118,38 @@ def test_bootargs(board):
     assert board().exec("import virt\nprint(repr(virt.bootargs()))") == "''\n"
     b = board(extra=["-append", "one two=3"])
     assert b.exec("import virt\nprint(virt.bootargs())") == "one two=3\n"
+
+
+def cpu_share(board, seconds=2):
+    """How much of a CPU of the host QEMU takes while `seconds` pass."""
+    before = cpu_seconds(board.pid)
+    time.sleep(seconds)
+    return (cpu_seconds(board.pid) - before) / seconds
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_board_that_waits_leaves_the_cpu_alone(board):
+    b = board()
+    b.read_until(b">>> ")
+    assert cpu_share(b) < 0.1
+    b.start("import time\nprint('asleep')\ntime.sleep(4)")
+    b.read_until(b"asleep\r\n")
+    assert cpu_share(b) < 0.1
+    b.finish()
+    b.start("""
+        import asyncio
+        async def main():
+            print("asleep")
+            await asyncio.sleep(4)
+        asyncio.run(main())
+    """)
+    b.read_until(b"asleep\r\n")
+    assert cpu_share(b) < 0.1
+    b.finish()
+    b.start("print('busy')\nwhile True: pass")
+    b.read_until(b"busy\r\n")
+    assert cpu_share(b) > 0.1

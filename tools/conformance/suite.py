@@ -14,6 +14,9 @@ from tools.board import Board, BoardError
 # QEMU and the runner keep a core busy each.
 BOARDS_AT_ONCE = 2
 
+# Some tests fill all the memory that there is.
+MEMORY = "32M"
+
 # In seconds. The runner's own 30 for a test is short on a busy machine. A call of the runner takes
 # some minutes, unless the board hangs, on which it waits for each of the tests that are left.
 TIMEOUT_OF_A_TEST = 120
@@ -80,7 +83,7 @@ class Suite:
         image = self.home / f"disk{label}.img"
         disk.make_fat(image, 16, files)
         elf = firmware.path_of(self.name)
-        return Board(elf, self.name, drives=[qemu.Drive(image)], **options)
+        return Board(elf, self.name, drives=[qemu.Drive(image)], memory=MEMORY, **options)
 
     def run(self, tests=None):
         """Run `tests` (None: all) in each pass that the board can do; return a list of Result.
