@@ -22,6 +22,7 @@ COMMON = {
     "gcc": "build-essential",
     "/usr/include/stdio.h": "build-essential",
     "xz": "xz-utils",
+    "bzip2": "bzip2",
     "mkfs.vfat": "dosfstools",
     "mcopy": "mtools",
 }

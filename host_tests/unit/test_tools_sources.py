@@ -1,10 +1,8 @@
-"""Where MicroPython's source comes from, and that a wrong archive is refused."""
-
-import hashlib
+"""Where the sources come from, and what happens when Debian has another release, or none."""
 
 import pytest
 
-from tools import sources
+from tools import debian, sources
 
 
 def test_mpy_dir_is_used_as_it_is(tmp_path, monkeypatch):
@@ -21,31 +19,36 @@ def test_mpy_dir_without_micropython_is_refused_in_one_line(tmp_path, monkeypatc
     assert "\n" not in str(refused.value)
 
 
-def test_right_digest_passes(tmp_path):
-    archive = tmp_path / "a.tar.xz"
-    archive.write_bytes(b"content")
-    sources.check_digest(archive, hashlib.sha256(b"content").hexdigest())
-
-
-def test_wrong_digest_names_file_wanted_and_got(tmp_path):
-    archive = tmp_path / "a.tar.xz"
-    archive.write_bytes(b"content")
-    with pytest.raises(SystemExit) as refused:
-        sources.check_digest(archive, "0" * 64)
-    for part in ("a.tar.xz", "0" * 64, hashlib.sha256(b"content").hexdigest()):
-        assert part in str(refused.value)
-
-
-def test_one_wrong_archive_of_several_stops_it(tmp_path, monkeypatch):
+@pytest.fixture
+def archive_of(tmp_path, monkeypatch):
+    """Has only these archives to offer, by name; each unpacks into an empty folder."""
+    offered = set()
     monkeypatch.setattr(sources, "BUILD", tmp_path)
-    monkeypatch.setattr(sources, "run", lambda *_, **__: None)
-    (tmp_path / "apt").mkdir()
-    (tmp_path / "apt/good").write_bytes(b"good")
-    (tmp_path / "apt/bad").write_bytes(b"bad")
-    digests = {"good": hashlib.sha256(b"good").hexdigest(), "bad": "0" * 64}
-    with pytest.raises(SystemExit, match="bad: SHA-256"):
-        sources.fetch(["apt-get"], "1.0", digests)
+    monkeypatch.delenv("MPY_DIR", raising=False)
+    monkeypatch.setattr(debian, "fetch", lambda one: one.name if one.name in offered else None)
+    monkeypatch.setattr(debian, "unpack", lambda _, tree: tree.mkdir() or tree)
+    return offered
 
 
-def test_folder_is_named_after_the_upstream_version():
-    assert sources.folder_of("1.26.1+ds-1").name == "micropython-1.26.1"
+def test_the_best_release_that_is_offered_is_taken(archive_of, tmp_path):
+    archive_of |= {archive.name for archive in sources.SOURCES["mbedtls"].values()}
+    best = next(iter(sources.SOURCES["mbedtls"]))
+    assert sources.source("mbedtls") == tmp_path / f"mbedtls-{best}"
+
+
+def test_an_older_release_will_do(archive_of, tmp_path):
+    version, archive = list(sources.SOURCES["micropython"].items())[-1]
+    archive_of.add(archive.name)
+    assert sources.micropython() == tmp_path / f"micropython-{version}"
+
+
+def test_what_is_there_is_not_fetched_again(archive_of, tmp_path):
+    version = list(sources.SOURCES["mbedtls"])[-1]
+    (tmp_path / f"mbedtls-{version}").mkdir()
+    assert sources.source("mbedtls") == tmp_path / f"mbedtls-{version}"
+
+
+def test_nothing_offered_says_what_to_do(archive_of):
+    with pytest.raises(SystemExit, match="MPY_DIR") as refused:
+        sources.micropython()
+    assert "1.26.1" in str(refused.value)
