@@ -13,6 +13,9 @@ from tools import BOARD, BUILD, ROOT, packages, sources, tell
 
 STOCK = "stock"
 
+# What boards/Makefile calls the libraries that MicroPython's source has to be joined by.
+LIBRARIES = {"MBEDTLS": "mbedtls"}
+
 
 def path_of(name):
     """Where the firmware of the board `name`, or of `stock`, is built."""
@@ -40,6 +43,7 @@ def build(name, folder=None, **variables):
         make(tree, tree / "ports/qemu", settings)
     else:
         settings |= {"BOARD": name, "MPY_DIR": tree}
+        settings |= {variable: sources.source(name) for variable, name in LIBRARIES.items()}
         make(tree, ROOT / "boards", settings)
     return firmware
 
@@ -82,7 +86,8 @@ def micropython_lib(tree):
 
 def make(tree, folder, settings):
     """Run make in `folder`, with its output in build.log of the folder that BUILD names."""
-    start_anew_when_source_changed(settings["BUILD"], tree)
+    libraries = [settings[name] for name in LIBRARIES if name in settings]
+    start_anew_when_sources_changed(settings["BUILD"], [tree, *libraries])
     variables = [f"{name}={value}" for name, value in settings.items()]
     command = ["make", "-j2", "-C", folder, *variables]
     log = settings["BUILD"] / "build.log"
@@ -95,14 +100,15 @@ def make(tree, folder, settings):
         raise SystemExit(f"{tail}\nthe build failed; all that it said is in {log}")
 
 
-def start_anew_when_source_changed(folder, tree):
-    """Make `folder`, and empty it if what it holds was built from another source than `tree`."""
-    stamp = folder / "source"
-    if not stamp.exists() or stamp.read_text() != str(tree):
-        tell(f"building {folder} from {tree}")
+def start_anew_when_sources_changed(folder, trees):
+    """Make `folder`, and empty it if what it holds was built from others than `trees`."""
+    stamp = folder / "sources"
+    names = "\n".join(map(str, trees))
+    if not stamp.exists() or stamp.read_text() != names:
+        tell(f"building {folder} from {trees[0]}")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        stamp.write_text(str(tree))
+        stamp.write_text(names)
 
 
 def environment(tree):

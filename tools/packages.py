@@ -26,6 +26,7 @@ COMMON = {
     "mkfs.vfat": "dosfstools",
     "mcopy": "mtools",
 }
+TEST = {"openssl": "openssl"}
 RISCV = {
     "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
     "/usr/lib/picolibc/riscv64-unknown-elf": "picolibc-riscv64-unknown-elf",
@@ -70,7 +71,7 @@ def missing(goal, board):
     if goal == "run":
         needs = COMMON | BOARDS[board]
     elif goal == "test":
-        needs = COMMON.copy()
+        needs = COMMON | TEST
         for name in boards():
             needs |= BOARDS[name]
     packages = {package for name, package in needs.items() if not find(name)}

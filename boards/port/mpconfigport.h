@@ -21,6 +21,8 @@
 #define MP_PLAT_ALLOC_HEAP(size)                memory_allocate(size)
 #define MP_PLAT_FREE_HEAP(area)                 heap_free_area(area)
 #define MICROPY_ENABLE_EMERGENCY_EXCEPTION_BUF  (1)
+// mbedTLS allocates from the heap.
+#define MICROPY_TRACKED_ALLOC                   (1)
 
 // The language.
 #define MICROPY_PERSISTENT_CODE_LOAD            (1)
@@ -52,6 +54,11 @@
 #define MICROPY_PY_OS_UNAME                     (1)
 #define MICROPY_PY_OS_URANDOM                   (1)
 #define MICROPY_PY_OS_INCLUDEFILE               "port/modos.c"
+#define MICROPY_PY_HASHLIB_MD5                  (1)
+#define MICROPY_PY_HASHLIB_SHA1                 (1)
+#define MICROPY_PY_CRYPTOLIB                    (1)
+#define MICROPY_PY_CRYPTOLIB_CTR                (1)
+#define MICROPY_PY_CRYPTOLIB_CONSTS             (1)
 #define MICROPY_PY_RE_MATCH_GROUPS              (1)
 #define MICROPY_PY_RE_MATCH_SPAN_START_END      (1)
 #define MICROPY_PY_RANDOM_SEED_INIT_FUNC        (random_seed())

@@ -7,20 +7,23 @@
 
 #include "py/mphal.h"
 #include "py/runtime.h"
-#include "lib/crypto-algorithms/sha256.h"
+#include "mbedtls/sha256.h"
 #include "device_tree.h"
 #include "random.h"
 
-static uint8_t state[SHA256_BLOCK_SIZE];
+#define HASH_SIZE 32
+
+static uint8_t state[HASH_SIZE];
 static bool seeded;
 
 // hash = SHA-256(state, data). It may be the state itself.
 static void hash_with_state(uint8_t *hash, const void *data, size_t size) {
-    CRYAL_SHA256_CTX context;
-    sha256_init(&context);
-    sha256_update(&context, state, sizeof(state));
-    sha256_update(&context, data, size);
-    sha256_final(&context, hash);
+    mbedtls_sha256_context context;
+    mbedtls_sha256_init(&context);
+    mbedtls_sha256_starts(&context, 0);
+    mbedtls_sha256_update(&context, state, sizeof(state));
+    mbedtls_sha256_update(&context, data, size);
+    mbedtls_sha256_finish(&context, hash);
 }
 
 static void stir_in(const void *data, size_t size) {
@@ -52,7 +55,7 @@ void mp_hal_get_random(size_t size, uint8_t *target) {
         seed();
     }
     uint32_t number = 0;
-    uint8_t block[SHA256_BLOCK_SIZE];
+    uint8_t block[HASH_SIZE];
     while (size > 0) {
         ++number;
         hash_with_state(block, &number, sizeof(number));

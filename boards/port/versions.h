@@ -15,4 +15,7 @@
 // os.urandom() is MicroPython's own, and asks the port for mp_hal_get_random().
 #define HAS_OS_URANDOM              MICROPYTHON_SINCE(1, 28)
 
+// mbedTLS gets its random numbers from mp_hal_get_random() by MicroPython's own code.
+#define HAS_MBEDTLS_HARDWARE_POLL   MICROPYTHON_SINCE(1, 28)
+
 #endif

@@ -1,0 +1,175 @@
+"""TLS on the board, between a client and a server that are both on it, over streams in memory."""
+
+import subprocess
+
+import pytest
+
+NAME = "board.test"
+
+# Both ends of a line; what is written to one is read from the other.
+STREAMS = """
+import io, ssl, time
+
+wire = bytearray()
+
+class End(io.IOBase):
+    def __init__(self):
+        self.coming = b""
+
+    def write(self, data):
+        self.other.coming += bytes(data)
+        wire.extend(data)
+        return len(data)
+
+    def readinto(self, buf):
+        if not self.coming:
+            return None
+        size = min(len(buf), len(self.coming))
+        buf[:size] = self.coming[:size]
+        self.coming = self.coming[size:]
+        return size
+
+    def ioctl(self, request, arg):
+        return arg if request == 3 else 0
+
+    def setblocking(self, value):
+        pass
+
+def line():
+    a, b = End(), End()
+    a.other, b.other = b, a
+    return a, b
+
+def connect(name, cadata):
+    a, b = line()
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.load_cert_chain(cert, key)
+    client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client_context.load_verify_locations(cadata=cadata)
+    options = {"do_handshake_on_connect": False}
+    server = server_context.wrap_socket(a, server_side=True, **options)
+    client = client_context.wrap_socket(b, server_hostname=name, **options)
+    # Each write goes on with the handshake, and takes nothing before its end.
+    while not client.write(b"hello"):
+        server.read(1)
+    return client, server
+"""
+
+
+def openssl(folder, *arguments):
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def authority(folder, name):
+    """Make the key and the certificate of an authority: name.key and name.crt in `folder`."""
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    subject = ["-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.crt"]
+    openssl(folder, "req", "-x509", "-days", "30", *curve, *subject)
+
+
+@pytest.fixture(scope="session", params=["ec", "rsa"])
+def certificates(request, tmp_path_factory):
+    """Contents of the PEM files for a server called NAME, as statements for the board."""
+    folder = tmp_path_factory.mktemp(request.param)
+    authority(folder, "authority")
+    authority(folder, "stranger")
+    kind = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"], "rsa": ["rsa:2048"]}
+    request_ = ["-subj", f"/CN={NAME}", "-keyout", "server.key", "-out", "server.csr", "-nodes"]
+    openssl(folder, "req", "-newkey", *kind[request.param], *request_)
+    (folder / "names").write_text(f"subjectAltName=DNS:{NAME}\n")
+    signer = ["-CA", "authority.crt", "-CAkey", "authority.key", "-CAcreateserial"]
+    files = ["-in", "server.csr", "-out", "server.crt", "-extfile", "names"]
+    openssl(folder, "x509", "-req", "-days", "20", *signer, *files)
+    files = {
+        "key": "server.key",
+        "cert": "server.crt",
+        "ca": "authority.crt",
+        "stranger": "stranger.crt",
+    }
+    return "".join(f"{name} = {(folder / file).read_bytes()!r}\n" for name, file in files.items())
+
+
+def test_what_goes_in_comes_out_and_cannot_be_read_between(board, certificates):
+    said = board().exec(
+        certificates
+        + STREAMS
+        + f"""
+client, server = connect("{NAME}", ca)
+print(server.read(5))
+message = b"Nobody else is to read this. " * 3000
+sent = 0
+got = bytearray()
+while len(got) < len(message):
+    sent += server.write(message[sent:sent + 30000]) or 0
+    got += client.read(20000) or b""
+print(got == message, len(wire) > len(message), message[:10] in wire)
+"""
+    )
+    assert said == "b'hello'\nTrue True False\n"
+
+
+@pytest.mark.parametrize(
+    "name, trusted, days, outcome",
+    [
+        (NAME, "ca", 0, "welcome"),
+        (NAME, "stranger", 0, "not correctly signed by the trusted CA"),
+        ("other.test", "ca", 0, "does not match with the expected CN"),
+        (NAME, "ca", 25, "validity has expired"),
+        (NAME, "ca", -2, "validity starts in the future"),
+    ],
+)
+def test_only_the_right_certificate_will_do(board, certificates, name, trusted, days, outcome):
+    said = board().exec(
+        certificates
+        + STREAMS
+        + f"""
+import machine
+now = time.gmtime(time.time() + {days} * 86400)
+machine.RTC().datetime(now[:3] + (0,) + now[3:6] + (0,))
+try:
+    connect("{name}", {trusted})
+    print("welcome")
+except ValueError as error:
+    print(error)
+"""
+    )
+    assert outcome in said
+
+
+def test_a_key_that_is_none_is_refused(board, certificates):
+    assert (
+        board().exec(
+            certificates
+            + """
+import ssl
+try:
+    ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key[:60])
+except ValueError as error:
+    print(error)
+"""
+        )
+        == "invalid key\n"
+    )
+
+
+def test_contexts_and_connections_leave_nothing_behind(board, certificates):
+    said = board().exec(
+        certificates
+        + STREAMS
+        + f"""
+import gc
+def used():
+    gc.collect()
+    return gc.mem_alloc()
+
+for count in range(8):
+    for end in connect("{NAME}", ca):
+        end.close()
+    end = None
+    wire[:] = b""
+    print(used())
+""",
+        timeout=120,
+    )
+    sizes = [int(size) for size in said.split()]
+    assert sizes[-1] <= sizes[2]
