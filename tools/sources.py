@@ -73,10 +73,19 @@ def source(name):
     for version in releases:
         if (tree := folder_of(name, version)).exists():
             return tree
-    for version, archive in releases.items():
-        if path := debian.fetch(archive):
-            return debian.unpack(path, folder_of(name, version))
+    for version in releases:
+        if tree := release(name, version):
+            return tree
     raise SystemExit(f"Debian offers no {name} {' or '.join(releases)}")
+
+
+def release(name, version):
+    """Folder with just this release of a source, fetched first if need be; None without one."""
+    tree = folder_of(name, version)
+    if tree.exists():
+        return tree
+    path = debian.fetch(SOURCES[name][version])
+    return path and debian.unpack(path, tree)
 
 
 def folder_of(name, version):

@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 
 import pytest
@@ -90,11 +91,16 @@ def test_make_run_ends_as_promised(firmware_elf, tmp_path):
         stdout=theirs,
         stderr=theirs,
         env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")},
+        start_new_session=True,
     ) as process:
         os.close(theirs)
-        shown = read_to_prompt(ours)
-        os.write(ours, b"\x01x")
-        assert process.wait(30) == 0
+        try:
+            shown = read_to_prompt(ours)
+            os.write(ours, b"\x01x")
+            assert process.wait(30) == 0
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     os.close(ours)
     lines = [line.strip() for line in promised.splitlines()]
     seen = [line.strip() for line in shown.replace(b"\r", b"").decode().splitlines()]
