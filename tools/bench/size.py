@@ -24,8 +24,8 @@ def measure(name):
 def without_package():
     """The manifest that all boards share, as it is to be elsewhere and without our package."""
     lines = (ROOT / "boards/port/manifest.py").read_text().splitlines()
-    lines.remove('include("../../manifest.py")')
-    return "\n".join(lines).replace('"modules"', f'"{ROOT}/boards/port/modules"')
+    rest = [line for line in lines if not line.startswith('include("../../manifest.py"')]
+    return "\n".join(rest).replace('"modules"', f'"{ROOT}/boards/port/modules"')
 
 
 def loaded_size(path):
