@@ -1,1 +1,1 @@
-include("../port/manifest.py")
+include("../port/manifest.py", viper=True)

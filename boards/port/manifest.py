@@ -1,3 +1,5 @@
+options.defaults(viper=False)
+
 freeze("modules")
 include("$(MPY_DIR)/extmod/asyncio")
-include("../../manifest.py")
+include("../../manifest.py", viper=options.viper)

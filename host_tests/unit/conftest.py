@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
+from machine import mem16
 
 from model import NEVER, Device
+from mpy_virtio.queue import hot_bytecode, hot_viper, split
 from mpy_virtio.queue.split import VirtQueue
 from mpy_virtio.transport import base
 from mpy_virtio.transport.mmio import MMIOTransport
@@ -47,6 +49,29 @@ class Echo(Device):
         return size
 
 
+TWINS = {"viper": hot_viper, "bytecode": hot_bytecode}
+WITH_TWINS = ("queue", "queue_properties", "lying_device", "block", "entropy", "interrupts", "asyncio")
+
+
+def pytest_generate_tests(metafunc):
+    """What goes through a queue is tested with both twins of its hot path."""
+    if metafunc.module.__name__.rpartition("test_")[2] in WITH_TWINS:
+        metafunc.fixturenames.append("twin")
+        metafunc.parametrize("twin", TWINS, indirect=True)
+
+
+@pytest.fixture
+def twin(request):
+    """The twin of the hot path that all queues have which are made in a test."""
+    chosen = TWINS[request.param]
+    with pytest.MonkeyPatch.context() as patch:
+        for module in [m for n, m in sys.modules.items() if n.startswith("mpy_virtio.")]:
+            if hasattr(module, "twin"):
+                patch.setattr(module, "twin", chosen)
+        patch.setattr(split, "_NO_JOBS", chosen.words(4))
+        yield chosen
+
+
 @pytest.fixture
 def set_up_queue():
     """A function that brings up an Echo, and makes its queue 0 with `size` entries.
@@ -70,7 +95,9 @@ def set_up_queue():
 
 def _go_on_from(index, queue, ring):
     """Have both sides of a new queue count from `index` on: 65536 requests take a while."""
-    queue._avail_idx = queue._notified_idx = queue._last_used = queue._avail.idx = index
+    for word in ("_AVAIL_IDX", "_NOTIFIED", "_LAST_USED"):
+        queue.state[getattr(hot_bytecode, word)] = index
+    mem16[ring.avail + 2] = index
     ring.next_avail = ring.avail_seen = index
     ring.set_used_idx(index)
     ring.ask_for_notification()
@@ -112,7 +139,9 @@ class _CtrlC:
         return kind is KeyboardInterrupt and self.came
 
     def _called(self, frame, event, arg):
-        if "mpy_virtio" not in frame.f_code.co_filename:
+        # Viper code, which runs as Python here, is never interrupted.
+        file = frame.f_code.co_filename
+        if "mpy_virtio" not in file or file.endswith("_viper.py"):
             return None
         frame.f_trace_opcodes = True
         return self._traced

@@ -15,27 +15,71 @@ when that is over, so that it may use the queue as well.
 """
 
 import sys
-from array import array
 from errno import ETIMEDOUT
 
-from uctypes import NATIVE, struct
+from micropython import const
 
 from mpy_virtio import errors, features, layouts
 from mpy_virtio.dma import Buffer
 from mpy_virtio.layouts import DESC_F_INDIRECT
-from mpy_virtio.port import fence, idle, ticks_diff, ticks_ms
+from mpy_virtio.port import idle, ticks_diff, ticks_ms
+from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.table import DescriptorTable, check_buffers
 from mpy_virtio.transport.base import NEEDS_RESET, PAGE_SIZE, live_at
 
-_DEFAULT_SIZE = 16
+_DEFAULT_SIZE = const(16)
+_POLLS_BEFORE_IDLE = const(64)
 
-# States of a request, kept under the index of its first descriptor, which is its token.
-_FREE = 0
-_IN_FLIGHT = 1
-_ABANDONED = 2
-_DONE = 3
+# The words of `state`, as in the twins.
+_DESC = const(0)
+_AVAIL = const(1)
+_USED = const(2)
+_DOORBELL = const(3)
+_LIVE = const(4)
+_INDEX = const(5)
+_SIZE = const(6)
+_EVENT_IDX = const(7)
+_INDIRECT = const(8)
+_USABLE = const(9)
+_AVAIL_IDX = const(10)
+_NOTIFIED = const(11)
+_LAST_USED = const(12)
+_LAG = const(13)
+_FREE_HEAD = const(14)
+_FREE = const(15)
+_IN_FLIGHT = const(16)
+_BUSY = const(17)
+_PROBLEM = const(18)
+_PROBLEM_VALUE = const(19)
+_PROBLEM_LIMIT = const(20)
+_NEXT = const(21)
+_HEADS = const(26)
 
-_POLLS_BEFORE_IDLE = 64
+_STATE = const(0)
+_COUNT = const(1)
+_LENGTH = const(4)
+
+_FREE_STATE = const(0)
+_WITH_DEVICE = const(1)
+_ABANDONED = const(2)
+_DONE = const(3)
+
+_NOTHING = const(-1)
+_UNUSABLE = const(-2)
+_NOT_READY = const(-3)
+_UNSEEN = const(0x10000)
+
+# By the number that take() gives the problem.
+_PROBLEMS = (
+    "",
+    "used index {2} is {0} ahead, {1} in flight",
+    "it returned id {0}, which is not in flight",
+    "it returned length {0} for {1} writable bytes",
+    "it wrote {0} bytes where {1} were due",
+)
+
+# For take(): a goal that is not reached.
+_NO_JOBS = twin.words(4)
 
 
 class VirtQueue:
@@ -50,47 +94,56 @@ class VirtQueue:
         legacy = transport.requires_legacy_layout
         avail_offset, used_offset, length = layouts.split_queue(size, PAGE_SIZE if legacy else 4)
         memory = Buffer(length, PAGE_SIZE if legacy else 16)
-        avail_addr = memory.addr + avail_offset
-        used_addr = memory.addr + used_offset
 
         self.transport = transport
         self.index = index
         self.size = size
-        self.indirect = bool(transport.features & features.INDIRECT_DESC)
-        self.event_idx = bool(transport.features & features.EVENT_IDX)
         self.broken = False
-        self.in_flight = 0
-        self.free = size
         self.waiters = None
-        self._live = True
         self.handler = None
-        self._busy = False
+        self._live = True
         self._handling = False
         self._missed = False
         self._memory = memory
-        self._mask = size - 1
-
         self._table = DescriptorTable(memory.addr, size)
-        self._avail = struct(avail_addr, layouts.avail(size), NATIVE)
-        self._avail_ring = self._avail.ring
-        self._used = struct(used_addr, layouts.used(size), NATIVE)
-        self._used_ring = _used_elements(used_addr + layouts.USED_RING_OFFSET, size)
+        self._indirect_tables = None
 
-        self._avail_idx = 0
-        self._notified_idx = 0
-        self._last_used = 0
-        self._used_event_lag = 0
-        self._free_head = 0
-        self._state = bytearray(size)
-        self._count = array("H", [0] * size)
-        self._tail = array("H", [0] * size)
-        self._writable = array("I", [0] * size)
-        self._length = array("I", [0] * size)
-        self._indirect_tables = [None] * size if self.indirect else None
+        self.state = state = twin.words(_HEADS + 8 * size)
+        state[_DESC] = memory.addr
+        state[_AVAIL] = memory.addr + avail_offset
+        state[_USED] = memory.addr + used_offset
+        state[_DOORBELL] = transport.doorbell
+        state[_LIVE] = twin.reference(transport.live)
+        state[_INDEX] = index
+        state[_SIZE] = state[_FREE] = size
+        state[_EVENT_IDX] = int(bool(transport.features & features.EVENT_IDX))
+        state[_INDIRECT] = int(bool(transport.features & features.INDIRECT_DESC))
+        state[_NEXT] = twin.reference(self._table.next)
+        state[_USABLE] = 1
 
-        transport.queue_set(index, size, memory.addr, avail_addr, used_addr)
+        transport.queue_set(index, size, state[_DESC], state[_AVAIL], state[_USED])
         transport.hold(index, self)
         self.want_interrupts(False)
+
+    @property
+    def indirect(self):
+        """Whether a request takes one entry only (VIRTIO_F_INDIRECT_DESC)."""
+        return bool(self.state[_INDIRECT])
+
+    @property
+    def event_idx(self):
+        """Whether VIRTIO_F_EVENT_IDX was negotiated."""
+        return bool(self.state[_EVENT_IDX])
+
+    @property
+    def in_flight(self):
+        """How many requests the device has."""
+        return self.state[_IN_FLIGHT]
+
+    @property
+    def free(self):
+        """How many entries are free."""
+        return self.state[_FREE]
 
     def __repr__(self):
         return "<VirtQueue {} of {} {:#x}, size {}, {} in flight, {}>".format(
@@ -129,12 +182,12 @@ class VirtQueue:
 
         Allowed before finish_init() too, to have buffers waiting when the device goes live.
         """
-        self._busy = True
+        state = self.state
+        state[_BUSY] += 1
         try:
             return self._add(readable, writable)
-        except BaseException:
-            self._busy = False
-            raise
+        finally:
+            state[_BUSY] -= 1
 
     def _add(self, readable, writable):
         self._check_usable()
@@ -142,44 +195,20 @@ class VirtQueue:
         limit = check_buffers(writable, True)
         buffers = len(readable) + len(writable)
         count = self._descriptors_for(buffers)
-        head = self._free_head
-        table = self._table
-        if count == buffers:
-            tail = table.fill(head, readable, writable)
+        head = self.state[_FREE_HEAD]
+        if count == buffers and not self.state[_INDIRECT]:
+            tail = self._table.fill(head, readable, writable)
         else:
             self._fill_indirect(head, readable, writable)
             tail = head
-        new_idx = (self._avail_idx + 1) & 0xFFFF
-        self._avail_ring[self._avail_idx & self._mask] = head
-        fence()
-        self._state[head] = _IN_FLIGHT
-        self._count[head] = count
-        self._tail[head] = tail
-        self._writable[head] = limit
-        self._free_head = table.next[tail]
-        self.free -= count
-        self.in_flight += 1
-        self._avail_idx = new_idx
-        self._avail.idx = new_idx
-        self._busy = False
+        twin.publish(self.state, head, count, tail, limit)
         return head
 
     def kick(self):
         """Notify the device of what was added since the last time, if it wants to be (2.7.10)."""
         if self._missed:
             self._call_handler()
-        self._check_usable()
-        old = self._notified_idx
-        new = self._avail_idx
-        fence()
-        if self.event_idx:
-            event = self._used.avail_event
-            wanted = (new - event - 1) & 0xFFFF < (new - old) & 0xFFFF
-        else:
-            wanted = not self._used.flags & layouts.USED_F_NO_NOTIFY
-        if wanted:
-            self.transport.notify(self.index)
-        self._notified_idx = new
+        self.check(twin.kick(self.state))
 
     def poll(self):
         """Take in one request that the device has returned, if there is one.
@@ -187,62 +216,42 @@ class VirtQueue:
         Returns its token, to be finished, or None. Raises DeviceBroken when the device returned
         what it cannot have.
         """
-        self._busy = True
+        state = self.state
+        state[_BUSY] += 1
         try:
-            token = self._poll()
+            token = self._take()
         finally:
-            self._busy = False
+            state[_BUSY] -= 1
         if self._missed:
             self._call_handler()
-        return token
+        if token >= 0:
+            return token
+        self.check(token)
 
-    def _poll(self):
+    def _take(self):
         while True:
-            self._check_usable()
-            used_idx = self._used.idx
-            last = self._last_used
-            ahead = (used_idx - last) & 0xFFFF
-            if not ahead:
-                if self._used_event_lag or not self.event_idx:
-                    return None
-                # No interrupt comes of what the device returned before it saw used_event move.
-                fence()
-                if self._used.idx == last:
-                    return None
-                continue
-            if ahead > self.in_flight:
-                self.violation(
-                    "used index {} is {} ahead, {} in flight".format(
-                        used_idx, ahead, self.in_flight
-                    )
-                )
-            fence()
-            element = self._used_ring[last & self._mask]
-            token = element.id
-            length = element.len
-            state = self._state[token] if token < self.size else _FREE
-            if state != _IN_FLIGHT and state != _ABANDONED:
-                self.violation("it returned id {}, which is not in flight".format(token))
-            if length > self._writable[token]:
-                self.violation(
-                    "it returned length {} for {} writable bytes".format(
-                        length, self._writable[token]
-                    )
-                )
-            if state == _ABANDONED:
-                self._forget_buffers(token)
-                self._take(last)
-                self._recycle(token)
-            else:
-                self._take(last)
-                self._length[token] = length
-                self._state[token] = _DONE
+            token = twin.take(self.state, _NO_JOBS, -1, 1)
+            if token < _UNSEEN:
                 return token
+            self._forget_buffers(token & (_UNSEEN - 1))
+
+    def check(self, result):
+        """Raise what a negative result of a function of the hot path stands for, if anything."""
+        if result == _UNUSABLE:
+            self._check_usable()
+            state = self.state
+            value = state[_PROBLEM_VALUE]
+            used_idx = (state[_LAST_USED] + value) & 0xFFFF
+            self.violation(
+                _PROBLEMS[state[_PROBLEM]].format(value, state[_PROBLEM_LIMIT], used_idx)
+            )
+        if result == _NOT_READY:
+            raise errors.DeviceNotReady(self.transport.address, "call finish_init() first")
 
     def done(self, token):
         """Whether poll() has taken in request `token`."""
         state = self._state_of(token)
-        if state != _IN_FLIGHT and state != _DONE:
+        if state != _WITH_DEVICE and state != _DONE:
             raise errors.BadToken(token, "started", self.index)
         return state == _DONE
 
@@ -254,22 +263,23 @@ class VirtQueue:
         if self._state_of(token) != _DONE:
             raise errors.BadToken(token, "done", self.index)
         self._forget_buffers(token)
-        self._recycle(token)
-        return self._length[token]
+        twin.recycle(self.state, token)
+        return self.state[_HEADS + 8 * token + _LENGTH]
 
     def abandon(self, token):
         """Give up on request `token`: once the device returns it, it is finished unseen."""
-        self._busy = True
+        state = self.state
+        state[_BUSY] += 1
         try:
-            state = self._state_of(token)
-            if state == _DONE:
+            kind = self._state_of(token)
+            if kind == _DONE:
                 self.finish(token)
-            elif state == _IN_FLIGHT:
-                self._state[token] = _ABANDONED
+            elif kind == _WITH_DEVICE:
+                state[_HEADS + 8 * token + _STATE] = _ABANDONED
             else:
                 raise errors.BadToken(token, "started", self.index)
         finally:
-            self._busy = False
+            state[_BUSY] -= 1
 
     def wait(self, token, timeout_ms=5000):
         """Wait until the device has returned request `token`, and finish it.
@@ -290,12 +300,12 @@ class VirtQueue:
             self.check_device()
             if ticks_diff(ticks_ms(), start) >= timeout_ms:
                 raise OSError(ETIMEDOUT)
-            self._idle()
+            self.idle()
         return self.finish(token)
 
     def notify_of_all(self):
         """kick(), if anything was added since the last time."""
-        if self._notified_idx != self._avail_idx:
+        if self.state[_NOTIFIED] != self.state[_AVAIL_IDX]:
             self.kick()
 
     def check_device(self):
@@ -303,12 +313,12 @@ class VirtQueue:
         if self.transport.status & NEEDS_RESET:
             raise errors.DeviceNeedsReset(self.transport.address)
 
-    def _idle(self):
-        # Until the interrupt, if there is one, or about a millisecond.
+    def idle(self):
+        """Sleep until the device interrupts, or about a millisecond."""
         if not self.transport.has_interrupts:
             idle()
             return
-        lag = self._used_event_lag
+        lag = self.state[_LAG]
         if not self.want_interrupts(True):
             idle()
         self.want_interrupts(not lag)
@@ -332,7 +342,7 @@ class VirtQueue:
 
     def give_up(self, token):
         """As abandon(), if there is anything to abandon: for requests that end in an exception."""
-        if self._live and not self.broken and self._state[token] != _FREE:
+        if self.state[_USABLE] and self.state[_HEADS + 8 * token + _STATE] != _FREE_STATE:
             self.abandon(token)
 
     # For asyncio. What it takes is loaded when it is first used: not every board has asyncio.
@@ -368,7 +378,7 @@ class VirtQueue:
             self._check_usable()
         self.handler = handler
         self.transport.on_used_buffer(self, handler is not None)
-        return self._live and not self.broken and self.want_interrupts(handler is not None)
+        return bool(self.state[_USABLE]) and self.want_interrupts(handler is not None)
 
     def interrupted(self):
         """Called by the transport when the device has interrupted."""
@@ -376,7 +386,7 @@ class VirtQueue:
         self._call_handler()
 
     def _call_handler(self):
-        while self._missed and not self._busy and not self._handling:
+        while self._missed and not self.state[_BUSY] and not self._handling:
             self._missed = False
             if self.handler is not None:
                 self._handling = True
@@ -393,18 +403,12 @@ class VirtQueue:
         Returns whether it has returned some already, for which no interrupt may come.
         """
         self._check_usable()
-        # An event index just behind is 65535 used buffers away.
-        self._used_event_lag = 0 if wanted else 1
-        if self.event_idx:
-            self._avail.used_event = (self._last_used - self._used_event_lag) & 0xFFFF
-        else:
-            self._avail.flags = 0 if wanted else layouts.AVAIL_F_NO_INTERRUPT
-        fence()
-        return self._used.idx != self._last_used
+        return bool(twin.ask(self.state, 0 if wanted else 1))
 
     def violation(self, what):
         """The device broke the protocol: mark the queue broken, set FAILED, raise DeviceBroken."""
         self.broken = True
+        self.state[_USABLE] = 0
         self.transport.fail()
         raise errors.DeviceBroken(self.transport.address, "queue {}: {}".format(self.index, what))
 
@@ -415,7 +419,8 @@ class VirtQueue:
         self._live = False
         self.handler = None
         self.transport.on_used_buffer(self, False)
-        self.in_flight = 0
+        self.state[_USABLE] = self.state[_IN_FLIGHT] = 0
+        twin.lose(self.state)
         self._table = self._indirect_tables = self._memory = None
         if self.waiters is not None:
             self.waiters.wake(self)
@@ -433,13 +438,15 @@ class VirtQueue:
     def _descriptors_for(self, buffers):
         if not buffers:
             raise errors.EmptyChain(self.index)
-        count = 1 if self.indirect else buffers
+        count = 1 if self.state[_INDIRECT] else buffers
         if count > self.free or buffers > self.size:
             raise errors.QueueFull(buffers, self.free, self.size)
         return count
 
     def _fill_indirect(self, head, readable, writable):
         buffers = len(readable) + len(writable)
+        if self._indirect_tables is None:
+            self._indirect_tables = [None] * self.size
         table = self._indirect_tables[head]
         if table is None or table.size < buffers:
             memory = Buffer(layouts.DESC_SIZE * buffers)
@@ -454,27 +461,15 @@ class VirtQueue:
         self._check_usable()
         if not 0 <= token < self.size:
             raise errors.BadToken(token, "started", self.index)
-        return self._state[token]
-
-    def _take(self, last):
-        # Without EVENT_IDX the device does not look at used_event; asking would be a jump.
-        self._last_used = (last + 1) & 0xFFFF
-        self.in_flight -= 1
-        self._avail.used_event = (last + 1 - self._used_event_lag) & 0xFFFF
+        return self.state[_HEADS + 8 * token + _STATE]
 
     def _forget_buffers(self, head):
-        table = self._indirect_tables[head] if self.indirect else None
+        table = self._indirect_tables[head] if self._indirect_tables else None
         if table is None or self._table.buffers[head] is not table:
-            self._table.forget(head, self._count[head])
+            self._table.forget(head, self.state[_HEADS + 8 * head + _COUNT])
         else:
             table.forget(0, table.size)
             self._table.buffers[head] = None
-
-    def _recycle(self, head):
-        self._table.next[self._tail[head]] = self._free_head
-        self._free_head = head
-        self.free += self._count[head]
-        self._state[head] = _FREE
 
 
 def _check_size(transport, index, size):
@@ -495,8 +490,3 @@ def _check_size(transport, index, size):
         raise errors.BadQueueSize(size, "a split queue has a power of two")
     return size
 
-
-def _used_elements(addr, size):
-    return [
-        struct(addr + layouts.USED_ELEM_SIZE * i, layouts.USED_ELEM, NATIVE) for i in range(size)
-    ]

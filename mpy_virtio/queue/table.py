@@ -3,11 +3,11 @@
 import struct as _struct
 from array import array
 
-from uctypes import NATIVE, addressof, struct
+from uctypes import ARRAY, NATIVE, UINT32, addressof, struct
 
 from mpy_virtio import errors
 from mpy_virtio.dma import Buffer
-from mpy_virtio.layouts import DESC, DESC_F_NEXT, DESC_F_WRITE, DESC_SIZE
+from mpy_virtio.layouts import DESC_F_NEXT, DESC_F_WRITE
 
 _MAX_CHAIN_BYTES = 0xFFFFFFFF
 _BUFFER_TYPES = (bytearray, memoryview, bytes)
@@ -25,7 +25,7 @@ class DescriptorTable:
         self.size = size
         self.next = array("H", range(1, size + 1))
         self.buffers = [None] * size
-        self._descs = [struct(addr + DESC_SIZE * i, DESC, NATIVE) for i in range(size)]
+        self._words = struct(addr, (0 | ARRAY, 4 * size | UINT32), NATIVE)
 
     def fill(self, index, readable, writable):
         """Write a chain of the buffers into the descriptors linked from `index` on.
@@ -52,11 +52,12 @@ class DescriptorTable:
 
     def put_memory(self, index, addr, length, flags):
         """Write descriptor `index`: `length` bytes at physical address `addr`."""
-        desc = self._descs[index]
-        desc.addr = addr
-        desc.len = length
-        desc.flags = flags
-        desc.next = self.next[index] if flags & DESC_F_NEXT else 0
+        words = self._words
+        at = 4 * index
+        words[at] = addr & 0xFFFFFFFF
+        words[at + 1] = addr >> 32
+        words[at + 2] = length
+        words[at + 3] = flags | (self.next[index] << 16 if flags & DESC_F_NEXT else 0)
 
     def forget(self, index, count):
         """Let go of the buffers of the `count` descriptors linked from `index` on."""

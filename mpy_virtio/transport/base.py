@@ -1,6 +1,7 @@
 """What all transports share: the handshake, checked access to config space, and who is live."""
 
 import sys
+from array import array
 from errno import ETIMEDOUT
 
 from mpy_virtio import errors, features, port
@@ -49,7 +50,8 @@ def live_at(address):
 class Transport:
     """A device as a driver sees it. A subclass has the registers:
 
-    `address`, `version`, `device_type`, `status` (read and written), `regs`-level methods
+    `address`, `version`, `device_type`, `status` (read and written), `doorbell`, the address of a
+    word that is written the number of a queue to notify the device, `regs`-level methods
     `read_device_features()`, `write_driver_features(bits)`, `read_config_generation()`,
     `set_guest_page_size(n)`, `ack_interrupt()`, and `_read_config(offset, size)` /
     `_write_config(offset, size, value)` for 1, 2 and 4 bytes at a time.
@@ -61,13 +63,19 @@ class Transport:
         self.irq = irq
         self.features = 0
         self.driver = None
-        self.driver_ok = False
+        # One word, which the hot path of a queue looks at.
+        self.live = array("I", (0,))
         self._owners = {}
         # Made here, since the interrupt must not allocate.
         self._interrupt_handler = self._interrupted
         self._interrupted_queues = ()
         self._config_handler = None
         self._config_argument = None
+
+    @property
+    def driver_ok(self):
+        """Whether the device may be notified: from finish_init() to a reset or a failure."""
+        return self.live[0] != 0
 
     # The handshake (3.1.1).
 
@@ -117,11 +125,11 @@ class Transport:
         if self.has_interrupts:
             port.irq(self.irq, self._interrupt_handler)
         self._add_status(DRIVER_OK)
-        self.driver_ok = True
+        self.live[0] = 1
 
     def fail(self):
         """Set FAILED: the driver has given up on the device, until it is reset."""
-        self.driver_ok = False
+        self.live[0] = 0
         self._disconnect()
         self._add_status(FAILED)
 
@@ -132,7 +140,7 @@ class Transport:
         device does not finish; they stay referenced then.
         """
         former = live_at(self.address) or self
-        former.driver_ok = False
+        former.live[0] = 0
         former._disconnect()
         self.status = 0
         wait_until(lambda: self.status == 0, _RESET_TIMEOUT_MS)
@@ -218,7 +226,7 @@ class Transport:
 
     def _let_go(self):
         self._config_handler = self._config_argument = None
-        self.driver_ok = False
+        self.live[0] = 0
         self.features = 0
         self.driver = None
         for queue in list(self._owners):

@@ -19,6 +19,7 @@ _MAGIC = 0x74726976
 _INTERRUPT_BITS = USED_BUFFER | CONFIG_CHANGE
 _INTERRUPT_NAMES = ((USED_BUFFER, "used buffer"), (CONFIG_CHANGE, "configuration change"))
 _UNSET_TIMEOUT_MS = 1000
+_QUEUE_NOTIFY = 0x050
 
 # QEMU ignores a QueueSel above this and goes on with the queue selected before.
 _LAST_SURE_QUEUE = 1023
@@ -51,6 +52,7 @@ class MMIOTransport(Transport):
             raise errors.InvalidDeviceID(device_id, address)
         self.device_type = device_type.DeviceType(device_id)
         self.requires_legacy_layout = self.version == 1
+        self.doorbell = address + _QUEUE_NOTIFY
         self._config = address + CONFIG
         self._page_size = PAGE_SIZE
 

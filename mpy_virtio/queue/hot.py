@@ -1,0 +1,37 @@
+"""Which twin of the hot path this board has, and what both are about.
+
+`state` is all there is to know of a queue, `words(HEADS + 8 * size)`. In front are addresses,
+settings and indexes; then come eight words for each descriptor that can be the head of a request.
+
+`jobs` is `words(4 + 8 * count)`: how many jobs there are, how many of these were sent, how many
+the device has, and all their results or-ed together. Then come eight words for each job, which is
+a request with a header, one run of data, and a status byte: a device's type of request, the
+sector in two words, the address and the length of the data, and the result, which is the status
+byte or one of WAITING, FLYING and LOST.
+
+- `reference(thing)`: an object as `state` has it, which does not keep it alive.
+- `publish(state, head, count, tail, writable)`: make a chain available that is filled in.
+- `kick(state)`: notify the device of what is new, if it wants to be.
+- `take(state, jobs, left, looks)`: take in what the device has returned, until it has but `left`
+  of `jobs`, or nothing has come for `looks` looks. Returns NOTHING, UNUSABLE, or the head of
+  another request that is done. Such a one is `UNSEEN | head` when it was abandoned; it is
+  recycled then.
+- `ask(state, lag)`: have the device interrupt when it returns something (lag 0), or not (1).
+  Returns whether it has returned something already.
+- `recycle(state, head)`: the descriptors of a chain are free again.
+- `run(state, jobs, looks)`: send jobs as long as there is room, and take() them in. Returns 0 when
+  all are done, 1 when not, UNUSABLE or NOT_READY. It goes on where it was when called again.
+- `aim(jobs, number, block, shift)`: job `number` begins at sector `block << shift`.
+- `spread(jobs, kind, buf, start, length, most, room)`: make jobs of `length` bytes of `buf`, `most`
+  in each, but not more than `room`, the first of which aims where it is to begin. Returns how many
+  bytes they cover.
+- `access(state, jobs, kind, block, shift, buf, length, looks)`: run() a single job.
+- `repeat(state, jobs, kind, block, shift, looks)`: the same with the data of the last time.
+- `lose(state)`: the device was reset; all jobs that it had are LOST.
+"""
+
+try:
+    # It is there, and compiles, where the CPU has an emitter.
+    from mpy_virtio.queue import hot_viper as twin  # noqa: F401
+except (ImportError, SyntaxError, ValueError, NotImplementedError):
+    from mpy_virtio.queue import hot_bytecode as twin  # noqa: F401
