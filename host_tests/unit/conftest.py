@@ -50,7 +50,15 @@ class Echo(Device):
 
 
 TWINS = {"viper": hot_viper, "bytecode": hot_bytecode}
-WITH_TWINS = ("queue", "queue_properties", "lying_device", "block", "entropy", "interrupts", "asyncio")
+WITH_TWINS = (
+    "queue",
+    "queue_properties",
+    "lying_device",
+    "block",
+    "entropy",
+    "interrupts",
+    "asyncio",
+)
 
 
 def pytest_generate_tests(metafunc):
@@ -69,6 +77,7 @@ def twin(request):
             if hasattr(module, "twin"):
                 patch.setattr(module, "twin", chosen)
         patch.setattr(split, "_NO_JOBS", chosen.words(4))
+        patch.setattr(chosen, "LOOKS", 3)
         yield chosen
 
 

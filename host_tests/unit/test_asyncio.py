@@ -1,6 +1,8 @@
 """The asyncio face of queues and drivers, with interrupts and without."""
 
 import asyncio
+import gc
+import weakref
 from errno import EINVAL, EIO, EROFS, ETIMEDOUT
 
 import clock
@@ -46,9 +48,13 @@ def answering_late(model, late=9, order="fifo"):
     model.order = order
 
 
+class Tracked(bytearray):
+    """A buffer that tells, by a weak reference to it, whether it is still there."""
+
+
 def is_idle(queue):
     """Whether nothing is in flight, nobody waits, and the device does not interrupt."""
-    waiting = queue.waiters is not None and queue.waiters._tokens
+    waiting = queue.waiters is not None and queue.waiters._tasks
     return not (queue.in_flight or waiting or queue.handler) and queue.free == queue.size
 
 
@@ -374,18 +380,51 @@ def test_a_disk_without_a_cache_has_nothing_to_flush(any_port):
 def test_a_disk_that_is_late_keeps_its_buffers(any_port):
     model, disk = block(timeout_ms=50)
     answering_late(model, NEVER)
-    buf = bytearray(512)
-    with pytest.raises(OSError, match=str(ETIMEDOUT)):
-        asyncio.run(disk.aread(1, buf))
-    with pytest.raises(OSError, match=str(ETIMEDOUT)):
-        asyncio.run(disk.aread(2, buf))
-    assert len(model.in_flight) == 1
+    buf = Tracked(512)
+    there = weakref.ref(buf)
+    for _ in range(2):
+        with pytest.raises(OSError, match=str(ETIMEDOUT)):
+            asyncio.run(disk.aread(1, buf))
+    assert len(model.in_flight) == 2
+    del buf
+    gc.collect()
     model.complete()
-    assert buf == bytes(512)
+    assert there() == IMAGE[512:1024]
+    model.complete()
     model.defer = False
-    asyncio.run(disk.aread(2, buf))
+    asyncio.run(disk.aread(2, buf := bytearray(512)))
     assert buf == IMAGE[1024:1536]
     assert is_idle(disk._queue)
+    gc.collect()
+    assert there() is None
+
+
+def test_tasks_have_requests_in_flight_together(any_port):
+    model, disk = block()
+    answering_late(model, NEVER)
+    buffers = [bytearray(512) for _ in range(6)]
+
+    async def main():
+        tasks = [asyncio.create_task(disk.aread(n, buf)) for n, buf in enumerate(buffers)]
+        while len(model.in_flight) < 5:
+            await asyncio.sleep(0)
+        answering_late(model, 1, "lifo")
+        await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+    assert b"".join(buffers) == IMAGE[: 6 * 512]
+    assert is_idle(disk._queue)
+
+
+def test_tasks_that_write_parts_of_a_block_keep_each_others(any_port):
+    model, disk = block()
+    answering_late(model, 5)
+
+    async def main():
+        await asyncio.gather(*(disk.awrite(0, bytes([n]) * 64, 64 * n) for n in range(8)))
+
+    asyncio.run(main())
+    assert model.image[:512] == b"".join(bytes([n]) * 64 for n in range(8))
 
 
 @pytest.mark.parametrize("method", ["aread", "awrite"])

@@ -24,6 +24,8 @@ class Device:
     DEVICE_TYPE = 0
     SUPPORTED_FEATURES = 0
 
+    _turn = None
+
     def __new__(cls, transport=None, **options):
         if transport is None:
             transport = _first(cls.DEVICE_TYPE)
@@ -39,6 +41,7 @@ class Device:
 
     def _bring_up(self, transport, options):
         self.transport = transport
+        self._options = options
         self.features = transport.begin_init(self.SUPPORTED_FEATURES | _RING_FEATURES)
         try:
             self.set_up(**options)
@@ -47,7 +50,6 @@ class Device:
             transport.fail()
             raise
         transport.driver = self
-        self._turn = None
 
     def turn(self):
         """The asyncio.Lock for tasks that take turns at the device: `async with self.turn():`."""

@@ -1,14 +1,22 @@
-"""The block device (5.2): a disk, as MicroPython's file systems want it."""
+"""The block device (5.2): a disk, as MicroPython's file systems want it.
 
-from errno import EINVAL, EIO, EOPNOTSUPP
+Data goes straight between the disk and the caller's buffer. That may be on the C stack, where a
+file system has its own, so no blocking call returns before the device has let go of it: when the
+device is late, or Ctrl-C comes, it is reset then, and all requests that it had are lost. A wait
+first looks for an answer for about as long as a request of a MiB takes, and sleeps then.
+"""
 
-from uctypes import NATIVE, UINT32, UINT64, struct
+from errno import EINVAL, EIO, EOPNOTSUPP, ETIMEDOUT
+
+from micropython import const
 
 from mpy_virtio import errors
 from mpy_virtio.device.base import Device
 from mpy_virtio.dma import Buffer
-from mpy_virtio.layouts import align_up
+from mpy_virtio.port import ticks_diff, ticks_ms
+from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.split import VirtQueue
+from mpy_virtio.queue.table import check_type
 
 # MicroPython's errno lacks it.
 EROFS = 30
@@ -21,82 +29,133 @@ F_BLK_SIZE = 1 << 6
 F_FLUSH = 1 << 9
 
 # Offsets in struct virtio_blk_config (5.2.4).
-_CAPACITY = 0
-_SIZE_MAX = 8
-_SEG_MAX = 12
-_BLK_SIZE = 20
+_CAPACITY = const(0)
+_SIZE_MAX = const(8)
+_SEG_MAX = const(12)
+_BLK_SIZE = const(20)
 
-# struct virtio_blk_req (5.2.6): the header, then data, then a status byte.
-_HEADER = {"type": 0 | UINT32, "reserved": 4 | UINT32, "sector": 8 | UINT64}
-_HEADER_SIZE = 16
-_T_IN = 0
-_T_OUT = 1
-_T_FLUSH = 4
-_T_GET_ID = 8
-_S_OK = 0
-_S_IOERR = 1
-_S_UNSUPP = 2
-_S_NONE = 0xFF
+# Types of requests, and what a status byte says (5.2.6).
+_T_IN = const(0)
+_T_OUT = const(1)
+_T_FLUSH = const(4)
+_T_GET_ID = const(8)
+_S_OK = const(0)
+_S_IOERR = const(1)
+_S_UNSUPP = const(2)
+_LOST = const(0x102)
 
-_SECTOR = 512
-_ID_SIZE = 20
-_MAX_BLOCK_SIZE = 65536
-_TRANSFER = 4096
+_SECTOR = const(512)
+_SECTOR_SHIFT = const(9)
+_ID_SIZE = const(20)
+_MAX_BLOCK_SIZE = const(65536)
+_MAX_TRANSFER = const(0x20000000)
+_MAX_BLOCK = const(0x3FFFFFFF)
+_BLOCK_NUMBERS = const(0x100000000)
+
+# What a slot is made of: the header, the status, and an indirect descriptor table.
+_SLOT_FRONT = const(32)
+_DESC_SIZE = const(16)
+
+# Words of the queue's state and of jobs, as hot.py has them.
+_INDIRECT = const(8)
+_SLOTS = const(22)
+_SLOT_SIZE = const(23)
+_SEGMENT = const(24)
+_DISTRUST = const(25)
+_JOBS_COUNT = const(0)
+_JOBS_SENT = const(1)
+_JOBS_LEFT = const(2)
+_JOBS_WORST = const(3)
+_FIRST_JOB = const(4)
+_JOB_SECTOR = const(1)
+_JOB_SECTOR_HIGH = const(2)
+_JOB_RESULT = const(5)
+
+
+# How many requests a transfer is split into at a time, if it has to be.
+_PIPELINE = const(8)
+
+# After Ctrl-C, how long the device may take before it is reset.
+_GRACE_MS = const(1000)
 
 # os.AbstractBlockDev.ioctl().
-_IOCTL_INIT = 1
-_IOCTL_DEINIT = 2
-_IOCTL_SYNC = 3
-_IOCTL_BLOCK_COUNT = 4
-_IOCTL_BLOCK_SIZE = 5
-_IOCTL_BLOCK_ERASE = 6
+_IOCTL_INIT = const(1)
+_IOCTL_DEINIT = const(2)
+_IOCTL_SYNC = const(3)
+_IOCTL_BLOCK_COUNT = const(4)
+_IOCTL_BLOCK_SIZE = const(5)
+_IOCTL_BLOCK_ERASE = const(6)
 
 
 class Block(Device):
     """A disk, an `os.AbstractBlockDev` with both of its protocols.
 
-    `capacity` is its size in sectors of 512 bytes, `block_size` its own unit in bytes,
-    `block_count` its size in those, and `read_only` says whether it refuses to be written.
-    `timeout_ms` bounds each request.
+    `capacity` is its size in sectors of 512 bytes, `block_size` the unit of all block numbers in
+    bytes, `block_count` its size in those, and `read_only` says whether it refuses to be written.
+    `timeout_ms` bounds each call.
 
-    Data passes through a buffer of the driver's: a file system's own buffer may be on the C
-    stack, where a device that is late must not write.
+    `block_size` is the disk's own unless told otherwise: any power of two up to 64 KiB that is
+    not less. File systems do with large blocks what they do with small ones, in fewer requests.
     """
 
     DEVICE_TYPE = 2
     SUPPORTED_FEATURES = F_SIZE_MAX | F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH
 
-    def set_up(self, queue_size=None, timeout_ms=10000):
+    # The first of the Requests that are in flight, or done but not taken from poll() yet.
+    _pending = None
+    _held = ()
+
+    def set_up(self, queue_size=None, timeout_ms=10000, block_size=None):
         self.timeout_ms = timeout_ms
         self.read_only = bool(self.features & F_RO)
-        self.capacity = self.transport.read_config(_CAPACITY, 8)
-        self.block_size = self._read_block_size()
-        self.block_count = self.capacity * _SECTOR // self.block_size
+        self._set_up_blocks(block_size)
         self._queue = VirtQueue(self.transport, 0, queue_size)
-        self._set_up_segments()
-        self._channel = _Channel(self._transfer_size)
-        self._task_channel = None
+        self.state = self._queue.state
+        self._set_up_requests()
 
-    def _read_block_size(self):
-        size = self._config(F_BLK_SIZE, _BLK_SIZE, _SECTOR)
-        if not _SECTOR <= size <= _MAX_BLOCK_SIZE or size & (size - 1):
-            raise errors.DeviceBroken(self.transport.address, "block size {}".format(size))
-        return size
+    def _set_up_blocks(self, block_size):
+        own = self._config(F_BLK_SIZE, _BLK_SIZE, _SECTOR)
+        if not _SECTOR <= own <= _MAX_BLOCK_SIZE or own & (own - 1):
+            raise errors.DeviceBroken(self.transport.address, "block size {}".format(own))
+        if block_size is None:
+            block_size = own
+        elif not own <= block_size <= _MAX_BLOCK_SIZE or block_size & (block_size - 1):
+            raise ValueError("a block size is a power of two from {} to 65536".format(own))
+        self._own_block_size = own
+        self.block_size = block_size
+        self._shift = 0
+        while _SECTOR << self._shift < block_size:
+            self._shift += 1
+        self.capacity = self.transport.read_config(_CAPACITY, 8)
+        self.block_count = self.capacity >> self._shift
 
-    def _set_up_segments(self):
+    def _set_up_requests(self):
         # A request has a header, segments of data, and a status.
-        most = min(self._config(F_SEG_MAX, _SEG_MAX, 1) or 1, self._queue.size - 2)
+        queue = self._queue
+        most = min(self._config(F_SEG_MAX, _SEG_MAX, 1) or 1, queue.size - 2)
         if most < 1:
-            raise errors.BadQueueSize(self._queue.size, "a block request takes 3 entries")
-        transfer = max(_TRANSFER, self.block_size)
-        self._segment = min(self._config(F_SIZE_MAX, _SIZE_MAX, transfer) or transfer, transfer)
-        transfer = min(transfer, self._segment * most) & ~(self.block_size - 1)
+            raise errors.BadQueueSize(queue.size, "a block request takes 3 entries")
+        segment = min(self._config(F_SIZE_MAX, _SIZE_MAX, 0) or _MAX_TRANSFER, _MAX_TRANSFER)
+        if segment == _MAX_TRANSFER:
+            most = 1
+        transfer = min(segment * most, _MAX_TRANSFER) & ~(self._own_block_size - 1)
         if not transfer:
             raise errors.DeviceBroken(
                 self.transport.address,
-                "{} segments of {} bytes do not hold a block".format(most, self._segment),
+                "{} segments of {} bytes do not hold a block".format(most, segment),
             )
-        self._transfer_size = transfer
+        self._transfer = transfer
+        state = queue.state
+        state[_SEGMENT] = segment
+        state[_SLOT_SIZE] = _SLOT_FRONT + (_DESC_SIZE * (most + 2) if state[_INDIRECT] else 0)
+        queue.slots = Buffer(queue.size * state[_SLOT_SIZE])
+        state[_SLOTS] = queue.slots.addr
+        # A legacy device's length is not to be relied on (2.7.8.1).
+        state[_DISTRUST] = int(self.transport.requires_legacy_layout)
+        self._room = 1 if segment == _MAX_TRANSFER else min(queue.size, _PIPELINE)
+        self._jobs = twin.words(_FIRST_JOB + 8 * self._room)
+        self._bounce = None
+        self._lost = None
 
     def _config(self, feature, offset, default):
         return self.transport.read_config(offset, 4) if self.features & feature else default
@@ -116,18 +175,18 @@ class Block(Device):
 
         OSError(EIO) when the disk cannot, OSError(EINVAL) beyond its end, OSError(ETIMEDOUT).
         """
-        channel = self._channel
-        self._run(channel, self._transfer(channel, _T_IN, block, offset, buf))
+        if not self._access(_T_IN, block, buf, offset):
+            self._access_any(_T_IN, block, buf, offset)
 
     def write(self, block, buf, offset=0):
         """Write `buf` to byte `offset` of block `block` on; as read(), and OSError(EROFS)."""
-        channel = self._channel
-        self._run(channel, self._transfer(channel, _T_OUT, block, offset, buf))
+        if not self._access(_T_OUT, block, buf, offset):
+            self._access_any(_T_OUT, block, buf, offset)
 
     def flush(self):
         """Have all that was written on stable storage (5.2.6.2)."""
-        channel = self._channel
-        self._run(channel, self._flush(channel))
+        if self.features & F_FLUSH:
+            self._command(_T_FLUSH, b"")
 
     @property
     def device_id(self):
@@ -135,9 +194,8 @@ class Block(Device):
 
         A byte that is not ASCII is the character of that number.
         """
-        channel = self._channel
-        name = channel.data[:_ID_SIZE]
-        self._run(channel, self._request(channel, _T_GET_ID, 0, (), (name,), 0))
+        name = bytearray(_ID_SIZE)
+        self._command(_T_GET_ID, name)
         return "".join(chr(byte) for byte in bytes(name).split(b"\0", 1)[0])
 
     def deinit(self):
@@ -149,39 +207,84 @@ class Block(Device):
         finally:
             super().deinit()
 
-    # The same for asyncio. Tasks take turns at a channel of their own, so that files can be used
-    # while one of them waits.
+    # Many requests in flight.
 
-    async def aread(self, block, buf, offset=0):
-        """read(), to be awaited."""
-        async with self.turn():
-            channel = self._channel_of_tasks()
-            await self._arun(channel, self._transfer(channel, _T_IN, block, offset, buf))
+    def prepare(self, buf, count=1):
+        """Requests for the `count` equal parts of `buf`, to be made again and again.
 
-    async def awrite(self, block, buf, offset=0):
-        """write(), to be awaited. When it is cancelled, some of it has been written."""
-        async with self.turn():
-            channel = self._channel_of_tasks()
-            await self._arun(channel, self._transfer(channel, _T_OUT, block, offset, buf))
+        See Requests. Raises ValueError unless each part is whole blocks.
+        """
+        from mpy_virtio.device.blk_requests import Requests
 
-    async def aflush(self):
-        """flush(), to be awaited."""
-        async with self.turn():
-            channel = self._channel_of_tasks()
-            await self._arun(channel, self._flush(channel))
+        return Requests(self, buf, count)
+
+    def read_many(self, blocks, buf):
+        """Fill the equal parts of `buf` from the blocks whose numbers are in `blocks`."""
+        self.prepare(buf, len(blocks)).read(blocks)
+
+    def write_many(self, blocks, buf):
+        """Write the equal parts of `buf` to the blocks whose numbers are in `blocks`."""
+        self.prepare(buf, len(blocks)).write(blocks)
+
+    def submit(self, requests, write=False):
+        """Hand Requests to the device, with one notification, and do not wait.
+
+        Those for which the queue has no room are sent by poll() and finish(), as soon as it has.
+        `requests.blocks` say where. Raises OSError(EALREADY) when they are in flight already, and
+        what read() and write() do before anything is sent.
+        """
+        requests.start(write)
+        requests.following = self._pending
+        self._pending = requests
+        self._queue.check(requests.run(0))
+
+    def poll(self):
+        """Take in what the device has returned; returns Requests that are done, or None.
+
+        They are to be finished.
+        """
+        requests = self._pending
+        while requests is not None:
+            result = requests.run(1)
+            if not result:
+                self._forget(requests)
+                return requests
+            self._queue.check(result)
+            requests = requests.following
+        return None
+
+    def finish(self, requests):
+        """Wait for Requests that were submitted; OSError if one of them failed."""
+        try:
+            requests.wait()
+        finally:
+            self._forget(requests)
+
+    def _forget(self, requests):
+        if self._pending is requests:
+            self._pending = requests.following
+            return
+        former = self._pending
+        while former is not None:
+            if former.following is requests:
+                former.following = requests.following
+                return
+            former = former.following
 
     # os.AbstractBlockDev.
 
     def readblocks(self, block, buf, offset=0):
         try:
-            self.read(block, buf, offset)
+            if not self._access(_T_IN, block, buf, offset):
+                self._access_any(_T_IN, block, buf, offset)
         except OSError as error:
             return -error.args[0]
         return 0
 
     def writeblocks(self, block, buf, offset=0):
         try:
-            self.write(block, buf, offset)
+            if not self._access(_T_OUT, block, buf, offset):
+                self._access_any(_T_OUT, block, buf, offset)
         except OSError as error:
             return -error.args[0]
         return 0
@@ -201,112 +304,223 @@ class Block(Device):
             return 0
         return None
 
-    # Underneath. What follows yields whenever the request that the channel has in flight is to be
-    # waited for, and is sent its length: _run() blocks, _arun() lets other tasks run.
+    # The same for asyncio. What it takes is loaded when it is first used.
 
-    def _run(self, channel, steps):
-        length = None
+    async def aread(self, block, buf, offset=0):
+        """read(), to be awaited. A task that is cancelled leaves `buf` to the device until then.
+
+        That goes for a time-out, too. Tasks do not wait for each other's requests.
+        """
+        from mpy_virtio.device.blk_aio import access
+
+        await access(self, _T_IN, block, buf, offset)
+
+    async def awrite(self, block, buf, offset=0):
+        """write(), to be awaited. When it is cancelled, some of it may have been written."""
+        from mpy_virtio.device.blk_aio import access
+
+        await access(self, _T_OUT, block, buf, offset)
+
+    async def aflush(self):
+        """flush(), to be awaited."""
+        if self.features & F_FLUSH:
+            from mpy_virtio.device.blk_aio import command
+
+            await command(self, _T_FLUSH, b"")
+
+    # One request. It takes `_jobs` while it goes on: a handler that comes meanwhile, and uses the
+    # disk, finds none, and makes its own.
+
+    def _access(self, kind, block, buf, offset):
+        """Read or write whole blocks in one request; returns whether it is that simple."""
+        length = len(buf)
+        if (
+            offset
+            or not 0 < length <= self._transfer
+            or length & (self.block_size - 1)
+            or not 0 <= block <= _MAX_BLOCK
+            or block + (length >> _SECTOR_SHIFT >> self._shift) > self.block_count
+            or (self.read_only and kind)
+            or (type(buf) is not bytearray and (not kind or type(buf) is not bytes))
+        ):
+            return False
+        jobs = self._jobs or twin.words(_FIRST_JOB + 8)
+        self._jobs = None
         try:
-            while True:
-                steps.send(length)
-                length = self._queue.wait(channel.token, self.timeout_ms)
-                channel.token = None
-        except StopIteration:
-            pass
+            result = twin.access(
+                self.state, jobs, kind, block, self._shift, buf, length, twin.LOOKS
+            )
+            if result:
+                self._wait(jobs, result)
+        except BaseException as error:
+            self._settle(jobs, error)
+            raise
+        finally:
+            self._jobs = jobs
+        if jobs[_JOBS_WORST]:
+            self.check(jobs)
+        return True
 
-    async def _arun(self, channel, steps):
-        length = None
+    def _command(self, kind, buf):
+        """One request that is not about a place on the disk."""
+        jobs = self._jobs or twin.words(_FIRST_JOB + 8)
+        self._jobs = None
         try:
-            while True:
-                steps.send(length)
-                length = await self._queue.await_done(channel.token, self.timeout_ms)
-                channel.token = None
-        except StopIteration:
-            pass
+            result = twin.access(self.state, jobs, kind, 0, 0, buf, len(buf), twin.LOOKS)
+            if result:
+                self._wait(jobs, result)
+        except BaseException as error:
+            self._settle(jobs, error)
+            raise
+        finally:
+            self._jobs = jobs
+        self.check(jobs)
 
-    def _channel_of_tasks(self):
-        if self._task_channel is None:
-            self._task_channel = _Channel(self._transfer_size)
-        return self._task_channel
+    # Any place, any length.
 
-    def _transfer(self, channel, kind, block, offset, buf):
-        rest = memoryview(buf)
+    def _access_any(self, kind, block, buf, offset):
+        position = self.position_of(kind, block, len(buf), offset)
+        check_type(buf, kind == _T_IN)
+        end = position + len(buf)
+        unit = self._own_block_size
+        start = 0
+        while position < end:
+            skip = position & (unit - 1)
+            sector = (position - skip) >> _SECTOR_SHIFT
+            if skip or end - position < unit:
+                size = min(unit - skip, end - position)
+                self._access_part(kind, sector, skip, buf, start, size)
+            else:
+                size = (end - position) & ~(unit - 1)
+                self._access_whole(kind, sector, buf, start, size)
+            start += size
+            position += size
+
+    def position_of(self, kind, block, length, offset):
+        """Byte `offset` of block `block`; OSError unless `length` bytes may be accessed there."""
         position = block * self.block_size + offset
         if kind == _T_OUT and self.read_only:
             raise OSError(EROFS)
-        if position < 0 or position + len(rest) > self.block_count * self.block_size:
+        if position < 0 or position + length > self.block_count * self.block_size:
             raise OSError(EINVAL)
-        while rest:
-            skip = position % self.block_size
-            length = min(len(rest), len(channel.data) - skip)
-            span = align_up(skip + length, self.block_size)
-            sector = (position - skip) // _SECTOR
-            piece = channel.data[skip : skip + length]
+        return position
+
+    def _access_whole(self, kind, sector, buf, start, length):
+        """Whole blocks, split into as many requests as it takes."""
+        room = self._room
+        jobs = self._jobs or twin.words(_FIRST_JOB + 8 * room)
+        self._jobs = None
+        try:
+            end = start + length
+            while start < end:
+                jobs[_FIRST_JOB + _JOB_SECTOR] = sector & 0xFFFFFFFF
+                jobs[_FIRST_JOB + _JOB_SECTOR_HIGH] = sector >> 32
+                size = twin.spread(jobs, kind, buf, start, end - start, self._transfer, room)
+                self.carry_out(jobs)
+                start += size
+                sector += size >> _SECTOR_SHIFT
+        finally:
+            self._jobs = jobs
+
+    def _access_part(self, kind, sector, skip, buf, start, length):
+        """Part of a block, which passes through a buffer of the driver's."""
+        unit = self._own_block_size
+        bounce = self._bounce or bytearray(unit)
+        self._bounce = None
+        try:
+            self._access_whole(_T_IN, sector, bounce, 0, unit)
             if kind == _T_IN:
-                yield from self._read_span(channel, sector, span)
-                rest[:length] = piece
+                twin.copy(buf, start, bounce, skip, length)
             else:
-                if span != length:
-                    yield from self._read_span(channel, sector, span)
-                yield from self._wait_for_former(channel)
-                piece[:] = rest[:length]
-                readable = self._segments(channel, span)
-                yield from self._request(channel, _T_OUT, sector, readable, (), 0)
-            rest = rest[length:]
-            position += length
+                twin.copy(bounce, skip, buf, start, length)
+                self._access_whole(_T_OUT, sector, bounce, 0, unit)
+        finally:
+            self._bounce = bounce
 
-    def _flush(self, channel):
-        if self.features & F_FLUSH:
-            yield from self._request(channel, _T_FLUSH, 0, (), (), 0)
+    # Underneath, also for Requests and asyncio.
 
-    def _read_span(self, channel, sector, span):
-        return self._request(channel, _T_IN, sector, (), self._segments(channel, span), span)
+    def hold(self, task):
+        """Keep `task` until its `jobs` are over."""
+        self.release()
+        self._held += (task,)
 
-    def _segments(self, channel, span):
-        return tuple(
-            channel.data[start : min(start + self._segment, span)]
-            for start in range(0, span, self._segment)
-        )
+    def release(self):
+        """Let go of those that hold() kept and that are over."""
+        self._held = tuple(task for task in self._held if is_going_on(task.jobs))
 
-    def _request(self, channel, kind, sector, readable, writable, expected):
-        """One request for `expected` bytes of data; OSError if the device says so."""
-        yield from self._wait_for_former(channel)
-        channel.header_fields.type = kind
-        channel.header_fields.sector = sector
-        status = channel.status
-        status.data[0] = _S_NONE
-        channel.token = self._queue.add((channel.header,) + readable, writable + (status,))
-        length = yield
-        self._check_status(status.data[0])
-        # A legacy device's length is not to be relied on (2.7.8.1).
-        if length <= expected and not self.transport.requires_legacy_layout:
-            self._queue.violation(
-                "it wrote {} bytes where {} and a status were due".format(length, expected)
-            )
+    def last_block(self, length):
+        """The number of the last block at which `length` bytes can begin; negative if at none."""
+        return min(self.block_count, _BLOCK_NUMBERS) - (length >> _SECTOR_SHIFT >> self._shift)
 
-    def _wait_for_former(self, channel):
-        # A request that timed out, or was interrupted, still has the header and the data.
-        if channel.token is not None:
-            yield
+    def carry_out(self, jobs):
+        """Send jobs, and wait until they are done; OSError if one of them failed."""
+        try:
+            result = twin.run(self.state, jobs, twin.LOOKS)
+            if result:
+                self._wait(jobs, result)
+        except BaseException as error:
+            self._settle(jobs, error)
+            raise
+        self.check(jobs)
 
-    def _check_status(self, status):
-        if status == _S_IOERR:
-            raise OSError(EIO)
-        if status == _S_UNSUPP:
-            raise OSError(EOPNOTSUPP)
-        if status != _S_OK:
-            self._queue.violation("block status {}".format(status))
+    def _wait(self, jobs, result, timeout_ms=None):
+        queue = self._queue
+        start = ticks_ms()
+        if timeout_ms is None:
+            timeout_ms = self.timeout_ms
+        while result:
+            queue.check(result)
+            queue.check_device()
+            if ticks_diff(ticks_ms(), start) >= timeout_ms:
+                raise OSError(ETIMEDOUT)
+            queue.idle()
+            result = twin.run(self.state, jobs, 1)
+
+    def _settle(self, jobs, error):
+        """After an exception: have the device let go of the jobs' memory, whatever it takes."""
+        # Nothing more of it is to be sent.
+        jobs[_JOBS_SENT] = jobs[_JOBS_COUNT]
+        try:
+            if jobs[_JOBS_LEFT] and not isinstance(error, (OSError, errors.VirtIOError)):
+                self._wait(jobs, 1, _GRACE_MS)
+        except (OSError, errors.VirtIOError) as another:
+            error = another
+        finally:
+            if jobs[_JOBS_LEFT]:
+                # Should the reset fail, the device's answers go there.
+                self._lost = jobs
+                self._reset(not isinstance(error, errors.VirtIOError))
+
+    def _reset(self, again):
+        """Take everything from the device, and bring it up `again` unless it cannot be trusted."""
+        transport = self.transport
+        broken = self._queue.broken
+        handler = transport.config_handler
+        timeout_ms = self.timeout_ms
+        transport.reset()
+        if again:
+            self._bring_up(transport, self._options)
+            transport.on_config_change(*handler)
+            self.timeout_ms = timeout_ms
+        else:
+            transport.fail()
+            transport.driver = self
+        self._queue.broken = broken
+
+    def check(self, jobs):
+        """Raise what the first of these jobs stands for that went wrong, if any did."""
+        if not jobs[_JOBS_WORST]:
+            return
+        for number in range(jobs[_JOBS_COUNT]):
+            result = jobs[_FIRST_JOB + 8 * number + _JOB_RESULT]
+            if result == _S_IOERR or result == _LOST:
+                raise OSError(EIO)
+            if result == _S_UNSUPP:
+                raise OSError(EOPNOTSUPP)
+            if result != _S_OK:
+                self._queue.violation("block status {}".format(result))
 
 
-class _Channel:
-    """What one request at a time needs: a header, a status, and a buffer of `size` for data.
-
-    `token` is that of the request in flight; None if there is none.
-    """
-
-    def __init__(self, size):
-        self.token = None
-        self.header = Buffer(_HEADER_SIZE)
-        self.header_fields = struct(self.header.addr, _HEADER, NATIVE)
-        self.status = Buffer(1)
-        self.data = Buffer(size).data
+def is_going_on(jobs):
+    """Whether the device has some of `jobs`, or will be sent some."""
+    return bool(jobs[_JOBS_LEFT]) or jobs[_JOBS_SENT] < jobs[_JOBS_COUNT]

@@ -26,22 +26,27 @@ async def request(queue, readable, writable, timeout_ms):
 async def wait(queue, token, timeout_ms):
     """What VirtQueue.await_done() does."""
     queue.notify_of_all()
+    await wait_until(queue, lambda: queue.done(token), timeout_ms)
+    return queue.finish(token)
+
+
+async def wait_until(queue, is_done, timeout_ms):
+    """Wait for an answer, or several, after which `is_done()`; OSError(ETIMEDOUT)."""
     if queue.waiters is None:
         queue.waiters = _Waiters(queue)
     if queue.waiters.can_be_woken():
         try:
-            await asyncio.wait_for_ms(queue.waiters.wait(token), timeout_ms)
+            await asyncio.wait_for_ms(queue.waiters.wait(is_done), timeout_ms)
         except asyncio.TimeoutError:
             raise OSError(ETIMEDOUT)
     else:
-        await _look_until_done(queue, token, timeout_ms)
-    return queue.finish(token)
+        await _look_until(queue, is_done, timeout_ms)
 
 
-async def _look_until_done(queue, token, timeout_ms):
+async def _look_until(queue, is_done, timeout_ms):
     start = ticks_ms()
     looks = 0
-    while not queue.done(token):
+    while not is_done():
         if queue.poll() is not None:
             continue
         queue.check_device()
@@ -52,13 +57,14 @@ async def _look_until_done(queue, token, timeout_ms):
 
 
 class _Waiters:
-    """The tasks that wait for requests of `queue`, in the order in which they came."""
+    """The tasks that wait for answers of `queue`, in the order in which they came."""
 
     def __init__(self, queue):
         self.wake = self._wake
         self._queue = queue
-        self._tokens = []
-        self._flags = [None] * queue.size
+        # What each of them waits for, and its flag.
+        self._tasks = []
+        self._spare_flags = []
 
     def can_be_woken(self):
         """Whether interrupts can be had: the device has them, and nobody else handles them."""
@@ -68,37 +74,38 @@ class _Waiters:
 
     def _wake(self, queue):
         # In an interrupt: the first task does the rest.
-        if self._tokens:
-            self._flags[self._tokens[0]].set()
+        if self._tasks:
+            self._tasks[0][1].set()
 
-    async def wait(self, token):
-        """Wait until the device has returned request `token`."""
+    async def wait(self, is_done):
+        """Wait until `is_done()`."""
         queue = self._queue
-        flag = self._flags[token]
-        if flag is None:
-            flag = self._flags[token] = asyncio.ThreadSafeFlag()
-        if not self._tokens:
+        flag = self._spare_flags.pop() if self._spare_flags else asyncio.ThreadSafeFlag()
+        flag.clear()
+        task = (is_done, flag)
+        if not self._tasks:
             queue.irq(self.wake)
-        self._tokens.append(token)
+        self._tasks.append(task)
         try:
-            while not self._look(token):
+            while not self._look(task):
                 queue.check_device()
                 await flag.wait()
         finally:
-            self._tokens.remove(token)
-            if self._tokens:
+            self._tasks.remove(task)
+            self._spare_flags.append(flag)
+            if self._tasks:
                 self._wake(queue)
             else:
                 queue.irq(None)
 
-    def _look(self, token):
-        """Take in what the device has returned; whether request `token` is done."""
+    def _look(self, task):
+        """Take in what the device has returned; whether that is what `task` waits for."""
         queue = self._queue
         while queue.poll() is not None:
             pass
-        if queue.done(token):
+        if task[0]():
             return True
-        for other in self._tokens:
-            if queue.done(other):
-                self._flags[other].set()
+        for is_done, flag in self._tasks:
+            if flag is not task[1] and is_done():
+                flag.set()
         return False

@@ -21,12 +21,15 @@ byte or one of WAITING, FLYING and LOST.
 - `recycle(state, head)`: the descriptors of a chain are free again.
 - `run(state, jobs, looks)`: send jobs as long as there is room, and take() them in. Returns 0 when
   all are done, 1 when not, UNUSABLE or NOT_READY. It goes on where it was when called again.
-- `aim(jobs, number, block, shift)`: job `number` begins at sector `block << shift`.
+- `aim(jobs, blocks, count, shift, last)`: jobs begin at the blocks of an array("I"), of
+  `512 << shift` bytes, up to the first that is beyond block `last`. Returns how many do.
+- `begin(jobs, kind)`: all of them are to be sent, with this type of request.
 - `spread(jobs, kind, buf, start, length, most, room)`: make jobs of `length` bytes of `buf`, `most`
   in each, but not more than `room`, the first of which aims where it is to begin. Returns how many
   bytes they cover.
 - `access(state, jobs, kind, block, shift, buf, length, looks)`: run() a single job.
 - `repeat(state, jobs, kind, block, shift, looks)`: the same with the data of the last time.
+- `copy(to, at, source, start, length)`: bytes from one buffer to another.
 - `lose(state)`: the device was reset; all jobs that it had are LOST.
 """
 

@@ -86,7 +86,8 @@ _NOT_IN_FLIGHT = const(2)
 _TOO_LONG = const(3)
 _TOO_SHORT = const(4)
 
-IS_VIPER = False
+# A request of 1 MiB takes about as long on QEMU's default disk.
+LOOKS = 300
 
 _WORD = 0xFFFFFFFF
 
@@ -252,6 +253,8 @@ def send(q, jobs):
     try:
         if not q[_USABLE]:
             return _UNUSABLE
+        if not q[_LIVE][0]:
+            return _NOT_READY
         while jobs[_JOBS_SENT] < jobs[_JOBS_COUNT] and _send_one(q, jobs):
             pass
         return 0
@@ -362,18 +365,29 @@ def run(q, jobs, looks):
             return 0
 
 
-def aim(jobs, number, block, shift):
-    job = _FIRST_JOB + (number << 3)
-    sector = block << shift
-    jobs[job + _SECTOR] = sector & _WORD
-    jobs[job + _SECTOR_HIGH] = sector >> 32
+def aim(jobs, blocks, count, shift, last):
+    for number in range(count):
+        block = blocks[number]
+        if block > last:
+            return number
+        job = _FIRST_JOB + (number << 3)
+        sector = block << shift
+        jobs[job + _SECTOR] = sector & _WORD
+        jobs[job + _SECTOR_HIGH] = sector >> 32
+    return count
+
+
+def begin(jobs, kind):
+    for number in range(jobs[_JOBS_COUNT]):
+        jobs[_FIRST_JOB + (number << 3) + _KIND] = kind
+    jobs[_JOBS_SENT] = jobs[_JOBS_LEFT] = jobs[_JOBS_WORST] = 0
 
 
 def spread(jobs, kind, buf, start, length, most, room):
     address = addressof(buf) + start
     sector = jobs[_FIRST_JOB + _SECTOR_HIGH] << 32 | jobs[_FIRST_JOB + _SECTOR]
     count = covered = 0
-    while count < room and covered < length:
+    while not count or (count < room and covered < length):
         size = min(length - covered, most)
         job = _FIRST_JOB + (count << 3)
         at = sector + (covered >> 9)
@@ -404,6 +418,15 @@ def repeat(q, jobs, kind, block, shift, looks):
     jobs[_FIRST_JOB + _SECTOR] = sector & _WORD
     jobs[_FIRST_JOB + _SECTOR_HIGH] = sector >> 32
     return run(q, jobs, looks)
+
+
+def copy(to, at, source, start, length):
+    try:
+        memoryview(to)[at : at + length] = memoryview(source)[start : start + length]
+    except MemoryError:
+        # The heap is locked, as it is when files are closed by a soft reset.
+        for n in range(length):
+            to[at + n] = source[start + n]
 
 
 def lose(q):

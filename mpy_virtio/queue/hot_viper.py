@@ -86,7 +86,8 @@ _NOT_IN_FLIGHT = const(2)
 _TOO_LONG = const(3)
 _TOO_SHORT = const(4)
 
-IS_VIPER = True
+# A request of 1 MiB takes about as long on QEMU's default disk.
+LOOKS = 20000
 
 # An object as `state` has it, which does not keep it alive.
 reference = addressof
@@ -242,6 +243,8 @@ def send(state, jobs) -> int:
     j = ptr32(jobs)
     if not q[_USABLE]:
         return _UNUSABLE
+    if not ptr32(q[_LIVE])[0]:
+        return _NOT_READY
     following = ptr16(q[_NEXT])
     ring = ptr16(q[_AVAIL])
     segment = q[_SEGMENT]
@@ -365,11 +368,31 @@ def run(state, jobs, looks: int) -> int:
 
 
 @micropython.viper
-def aim(jobs, number: int, block: uint, shift: int):
+def aim(jobs, blocks, count: int, shift: int, last: uint) -> int:
     j = ptr32(jobs)
-    job = _FIRST_JOB + (number << 3)
-    j[job + _SECTOR] = int(block << shift)
-    j[job + _SECTOR_HIGH] = int((block >> 1) >> (31 - shift))
+    numbers = ptr32(blocks)
+    number = 0
+    while number < count:
+        block = uint(numbers[number])
+        if block > last:
+            break
+        job = _FIRST_JOB + (number << 3)
+        j[job + _SECTOR] = int(block << shift)
+        j[job + _SECTOR_HIGH] = int((block >> 1) >> (31 - shift))
+        number += 1
+    return number
+
+
+@micropython.viper
+def begin(jobs, kind: int):
+    j = ptr32(jobs)
+    count = j[_JOBS_COUNT]
+    while count:
+        count -= 1
+        j[_FIRST_JOB + (count << 3) + _KIND] = kind
+    j[_JOBS_SENT] = 0
+    j[_JOBS_LEFT] = 0
+    j[_JOBS_WORST] = 0
 
 
 @micropython.viper
@@ -380,7 +403,7 @@ def spread(jobs, kind: int, buf, start: int, length: int, most: int, room: int) 
     high = j[_FIRST_JOB + _SECTOR_HIGH]
     count = 0
     covered = 0
-    while count < room and covered < length:
+    while not count or (count < room and covered < length):
         size = length - covered
         if size > most:
             size = most
@@ -429,6 +452,16 @@ def repeat(state, jobs, kind: int, block: uint, shift: int, looks: int) -> int:
     j[_FIRST_JOB + _SECTOR] = int(block << shift)
     j[_FIRST_JOB + _SECTOR_HIGH] = int((block >> 1) >> (31 - shift))
     return int(run(state, jobs, looks))
+
+
+@micropython.viper
+def copy(to, at: int, source, start: int, length: int):
+    there = ptr8(int(ptr8(to)) + at)
+    here = ptr8(int(ptr8(source)) + start)
+    n = 0
+    while n < length:
+        there[n] = here[n]
+        n += 1
 
 
 @micropython.viper

@@ -107,6 +107,8 @@ class VirtQueue:
         self._memory = memory
         self._table = DescriptorTable(memory.addr, size)
         self._indirect_tables = None
+        # Memory that the requests of a driver take, if it has the queue keep that.
+        self.slots = None
 
         self.state = state = twin.words(_HEADS + 8 * size)
         state[_DESC] = memory.addr
@@ -421,18 +423,18 @@ class VirtQueue:
         self.transport.on_used_buffer(self, False)
         self.state[_USABLE] = self.state[_IN_FLIGHT] = 0
         twin.lose(self.state)
-        self._table = self._indirect_tables = self._memory = None
+        self._table = self._indirect_tables = self._memory = self.slots = None
         if self.waiters is not None:
             self.waiters.wake(self)
 
     def _check_usable(self):
-        if not self._live:
-            raise errors.DeviceNotReady(
-                self.transport.address, "it was reset, make queue {} anew".format(self.index)
-            )
         if self.broken:
             raise errors.DeviceBroken(
                 self.transport.address, "queue {} waits for a reset".format(self.index)
+            )
+        if not self._live:
+            raise errors.DeviceNotReady(
+                self.transport.address, "it was reset, make queue {} anew".format(self.index)
             )
 
     def _descriptors_for(self, buffers):
@@ -489,4 +491,3 @@ def _check_size(transport, index, size):
     if size & (size - 1):
         raise errors.BadQueueSize(size, "a split queue has a power of two")
     return size
-

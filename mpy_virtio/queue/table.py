@@ -77,7 +77,7 @@ def check_buffers(buffers, writable):
     total = 0
     for buffer in buffers:
         if type(buffer) is not Buffer:
-            _check_type(buffer, writable)
+            check_type(buffer, writable)
         length = len(buffer)
         if not length:
             _refuse(buffer, writable, "it is empty")
@@ -87,7 +87,8 @@ def check_buffers(buffers, writable):
     return total
 
 
-def _check_type(buffer, writable):
+def check_type(buffer, writable):
+    """Raise BadBuffer for what cannot be a buffer, or cannot be written if it is to be."""
     if not isinstance(buffer, _BUFFER_TYPES):
         _refuse(buffer, writable, "give bytes, a bytearray, a memoryview or a dma.Buffer")
     if getattr(buffer, "itemsize", 1) != 1:

@@ -1,0 +1,89 @@
+"""What asyncio needs of a disk.
+
+Each task has jobs of its own, so their requests are in flight together.
+"""
+
+from micropython import const
+
+from mpy_virtio.device.blk import is_going_on
+from mpy_virtio.queue.aio import wait_until
+from mpy_virtio.queue.hot import twin
+from mpy_virtio.queue.table import check_type
+
+_T_IN = const(0)
+_T_OUT = const(1)
+_SECTOR_SHIFT = const(9)
+
+_JOBS_COUNT = const(0)
+_JOBS_SENT = const(1)
+_FIRST_JOB = const(4)
+_JOB_SECTOR = const(1)
+_JOB_SECTOR_HIGH = const(2)
+
+
+async def access(disk, kind, block, buf, offset):
+    """What Block.aread() and awrite() do."""
+    check_type(buf, kind == _T_IN)
+    position = disk.position_of(kind, block, len(buf), offset)
+    end = position + len(buf)
+    unit = disk._own_block_size
+    start = 0
+    while position < end:
+        skip = position & (unit - 1)
+        sector = (position - skip) >> _SECTOR_SHIFT
+        if skip or end - position < unit:
+            size = min(unit - skip, end - position)
+            # No other task may change the block between its being read and written.
+            async with disk.turn():
+                await _access_part(disk, kind, sector, skip, buf, start, size)
+        else:
+            size = (end - position) & ~(unit - 1)
+            await _access_whole(disk, kind, sector, buf, start, size)
+        start += size
+        position += size
+
+
+async def command(disk, kind, buf):
+    """One request that is not about a place on the disk."""
+    await _access_whole(disk, kind, 0, buf, 0, len(buf))
+
+
+async def _access_part(disk, kind, sector, skip, buf, start, length):
+    unit = disk._own_block_size
+    bounce = bytearray(unit)
+    await _access_whole(disk, _T_IN, sector, bounce, 0, unit)
+    if kind == _T_IN:
+        twin.copy(buf, start, bounce, skip, length)
+    else:
+        twin.copy(bounce, skip, buf, start, length)
+        await _access_whole(disk, _T_OUT, sector, bounce, 0, unit)
+
+
+async def _access_whole(disk, kind, sector, buf, start, length):
+    task = _TaskJobs(disk, kind, sector, buf, start, length)
+    disk.hold(task)
+    try:
+        await wait_until(disk._queue, task.is_done, disk.timeout_ms)
+    finally:
+        # Those that the device does not have yet are not sent any more.
+        task.jobs[_JOBS_SENT] = task.jobs[_JOBS_COUNT]
+        disk.release()
+    disk.check(task.jobs)
+
+
+class _TaskJobs:
+    """The requests of a task, with the buffer that belongs to the device until they are back."""
+
+    def __init__(self, disk, kind, sector, buf, start, length):
+        count = max(1, (length + disk._transfer - 1) // disk._transfer)
+        self.jobs = jobs = twin.words(_FIRST_JOB + 8 * count)
+        self._queue = disk._queue
+        self._buf = buf
+        jobs[_FIRST_JOB + _JOB_SECTOR] = sector & 0xFFFFFFFF
+        jobs[_FIRST_JOB + _JOB_SECTOR_HIGH] = sector >> 32
+        twin.spread(jobs, kind, buf, start, length, disk._transfer, count)
+
+    def is_done(self):
+        if is_going_on(self.jobs):
+            self._queue.check(twin.run(self._queue.state, self.jobs, 1))
+        return not is_going_on(self.jobs)
