@@ -83,12 +83,12 @@ def test_soft_resets_amid_requests_corrupt_nothing(board, tmp_path, legacy):
     b = board(drives=[drive, qemu.Drive(other)], legacy=legacy)
     for _ in range(100):
         b.exec("""
-            import struct, mpy_virtio as virtio
+            import machine, struct, mpy_virtio as virtio
             queue = virtio.Block(virtio.probe()[-1], queue_size=64)._queue
             for sector in range(0, 320, 8):
                 header = struct.pack("<IIQ", 0, 0, sector)
                 queue.start((header,), (bytearray(4096), bytearray(1)))
-            assert queue.in_flight == 40 and queue._used.idx < 20
+            assert queue.in_flight == 40 and machine.mem16[queue.state[2] + 2] < 20
         """)
         assert b"soft reboot" in b.soft_reset()
         assert (
@@ -114,8 +114,11 @@ def test_device_that_gives_up_is_reported_and_works_after_a_reset(board, tmp_pat
     with pytest.raises(BoardError, match=said):
         # A head that the queue does not have.
         b.exec("""
+            import machine
+            avail = queue.state[1]
             token = queue.add((b"x" * 16,), (bytearray(513),))
-            queue._avail_ring[(queue._avail_idx - 1) % queue.size] = 999
+            idx = machine.mem16[avail + 2]
+            machine.mem16[avail + 4 + 2 * ((idx - 1) % queue.size)] = 999
             queue.wait(token, timeout_ms=200)
         """)
     assert (

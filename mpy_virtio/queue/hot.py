@@ -1,7 +1,7 @@
 """Which twin of the hot path this board has, and what both are about.
 
-`state` is all there is to know of a queue, `words(HEADS + 8 * size)`. In front are addresses,
-settings and indexes; then come eight words for each descriptor that can be the head of a request.
+`state` is all there is to know of a queue, `words(26 + 8 * size)`. In front are the addresses of
+its descriptor table, available ring and used ring, settings and indexes; then come eight words for each descriptor that can be the head of a request.
 
 `jobs` is `words(4 + 8 * count)`: how many jobs there are, how many of these were sent, how many
 the device has, and all their results or-ed together. Then come eight words for each job, which is
@@ -27,7 +27,8 @@ byte or one of WAITING, FLYING and LOST.
 - `spread(jobs, kind, buf, start, length, most, room)`: make jobs of `length` bytes of `buf`, `most`
   in each, but not more than `room`, the first of which aims where it is to begin. Returns how many
   bytes they cover.
-- `access(state, jobs, kind, block, shift, buf, length, looks)`: run() a single job.
+- `access(state, jobs, kind, block, shift, buf, length, looks)`: run() a single job, in blocks of
+  `512 << shift` bytes.
 - `repeat(state, jobs, kind, block, shift, looks)`: the same with the data of the last time.
 - `copy(to, at, source, start, length)`: bytes from one buffer to another.
 - `lose(state)`: the device was reset; all jobs that it had are LOST.
