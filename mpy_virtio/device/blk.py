@@ -50,7 +50,6 @@ _ID_SIZE = const(20)
 _MAX_BLOCK_SIZE = const(65536)
 _MAX_TRANSFER = const(0x20000000)
 _MAX_BLOCK = const(0x3FFFFFFF)
-_BLOCK_NUMBERS = const(0x100000000)
 
 # What a slot is made of: the header, the status, and an indirect descriptor table.
 _SLOT_FRONT = const(32)
@@ -66,7 +65,11 @@ _JOBS_COUNT = const(0)
 _JOBS_SENT = const(1)
 _JOBS_LEFT = const(2)
 _JOBS_WORST = const(3)
-_FIRST_JOB = const(4)
+_JOBS_SHIFT = const(4)
+_JOBS_LIMIT = const(5)
+_JOBS_MOST = const(6)
+_FIRST_JOB = const(8)
+_NOT_SIMPLE = const(-4)
 _JOB_SECTOR = const(1)
 _JOB_SECTOR_HIGH = const(2)
 _JOB_RESULT = const(5)
@@ -153,7 +156,7 @@ class Block(Device):
         # A legacy device's length is not to be relied on (2.7.8.1).
         state[_DISTRUST] = int(self.transport.requires_legacy_layout)
         self._room = 1 if segment == _MAX_TRANSFER else min(queue.size, _PIPELINE)
-        self._jobs = twin.words(_FIRST_JOB + 8 * self._room)
+        self._jobs = self._own_jobs = self._new_jobs()
         self._bounce = None
         self._lost = None
 
@@ -175,18 +178,20 @@ class Block(Device):
 
         OSError(EIO) when the disk cannot, OSError(EINVAL) beyond its end, OSError(ETIMEDOUT).
         """
-        if not self._access(_T_IN, block, buf, offset):
-            self._access_any(_T_IN, block, buf, offset)
+        result = self.readblocks(block, buf, offset)
+        if result:
+            raise OSError(-result)
 
     def write(self, block, buf, offset=0):
         """Write `buf` to byte `offset` of block `block` on; as read(), and OSError(EROFS)."""
-        if not self._access(_T_OUT, block, buf, offset):
-            self._access_any(_T_OUT, block, buf, offset)
+        result = self.writeblocks(block, buf, offset)
+        if result:
+            raise OSError(-result)
 
     def flush(self):
         """Have all that was written on stable storage (5.2.6.2)."""
         if self.features & F_FLUSH:
-            self._command(_T_FLUSH, b"")
+            self.command(_T_FLUSH, b"")
 
     @property
     def device_id(self):
@@ -195,7 +200,7 @@ class Block(Device):
         A byte that is not ASCII is the character of that number.
         """
         name = bytearray(_ID_SIZE)
-        self._command(_T_GET_ID, name)
+        self.command(_T_GET_ID, name)
         return "".join(chr(byte) for byte in bytes(name).split(b"\0", 1)[0])
 
     def deinit(self):
@@ -257,6 +262,9 @@ class Block(Device):
         """Wait for Requests that were submitted; OSError if one of them failed."""
         try:
             requests.wait()
+        except BaseException as error:
+            self.settle(requests._jobs, error)
+            raise
         finally:
             self._forget(requests)
 
@@ -273,20 +281,47 @@ class Block(Device):
 
     # os.AbstractBlockDev.
 
+    # They take `_jobs` while they go on: a handler that comes meanwhile, and uses the disk, finds
+    # none, and has its own.
+
     def readblocks(self, block, buf, offset=0):
+        jobs = self._jobs
+        self._jobs = None
         try:
-            if not self._access(_T_IN, block, buf, offset):
-                self._access_any(_T_IN, block, buf, offset)
+            if jobs is None or offset or block > _MAX_BLOCK or type(buf) is not bytearray:
+                self._access_any(jobs, _T_IN, block, buf, offset)
+            else:
+                result = twin.access(self.state, jobs, _T_IN, block, buf, len(buf))
+                if result:
+                    self._go_on(result, jobs, _T_IN, block, buf)
         except OSError as error:
             return -error.args[0]
+        except BaseException as error:
+            self.settle(jobs, error)
+            raise
+        finally:
+            self._jobs = jobs
         return 0
 
     def writeblocks(self, block, buf, offset=0):
+        jobs = self._jobs
+        self._jobs = None
         try:
-            if not self._access(_T_OUT, block, buf, offset):
-                self._access_any(_T_OUT, block, buf, offset)
+            if jobs is None or offset or block > _MAX_BLOCK or type(buf) is not bytearray:
+                self._access_any(jobs, _T_OUT, block, buf, offset)
+            else:
+                result = _NOT_SIMPLE
+                if not self.read_only:
+                    result = twin.access(self.state, jobs, _T_OUT, block, buf, len(buf))
+                if result:
+                    self._go_on(result, jobs, _T_OUT, block, buf)
         except OSError as error:
             return -error.args[0]
+        except BaseException as error:
+            self.settle(jobs, error)
+            raise
+        finally:
+            self._jobs = jobs
         return 0
 
     def ioctl(self, op, arg):
@@ -328,59 +363,19 @@ class Block(Device):
 
             await command(self, _T_FLUSH, b"")
 
-    # One request. It takes `_jobs` while it goes on: a handler that comes meanwhile, and uses the
-    # disk, finds none, and makes its own.
-
-    def _access(self, kind, block, buf, offset):
-        """Read or write whole blocks in one request; returns whether it is that simple."""
-        length = len(buf)
-        if (
-            offset
-            or not 0 < length <= self._transfer
-            or length & (self.block_size - 1)
-            or not 0 <= block <= _MAX_BLOCK
-            or block + (length >> _SECTOR_SHIFT >> self._shift) > self.block_count
-            or (self.read_only and kind)
-            or (type(buf) is not bytearray and (not kind or type(buf) is not bytes))
-        ):
-            return False
-        jobs = self._jobs or twin.words(_FIRST_JOB + 8)
-        self._jobs = None
-        try:
-            result = twin.access(
-                self.state, jobs, kind, block, self._shift, buf, length, twin.LOOKS
-            )
-            if result:
-                self._wait(jobs, result)
-        except BaseException as error:
-            self._settle(jobs, error)
-            raise
-        finally:
-            self._jobs = jobs
-        if jobs[_JOBS_WORST]:
-            self.check(jobs)
-        return True
-
-    def _command(self, kind, buf):
-        """One request that is not about a place on the disk."""
-        jobs = self._jobs or twin.words(_FIRST_JOB + 8)
-        self._jobs = None
-        try:
-            result = twin.access(self.state, jobs, kind, 0, 0, buf, len(buf), twin.LOOKS)
-            if result:
-                self._wait(jobs, result)
-        except BaseException as error:
-            self._settle(jobs, error)
-            raise
-        finally:
-            self._jobs = jobs
-        self.check(jobs)
-
     # Any place, any length.
 
-    def _access_any(self, kind, block, buf, offset):
+    def _go_on(self, result, jobs, kind, block, buf):
+        if result == _NOT_SIMPLE:
+            self._access_any(jobs, kind, block, buf, 0)
+        else:
+            self.carry_out(jobs, result)
+
+    def _access_any(self, jobs, kind, block, buf, offset):
         position = self.position_of(kind, block, len(buf), offset)
         check_type(buf, kind == _T_IN)
+        if jobs is None:
+            jobs = self._new_jobs()
         end = position + len(buf)
         unit = self._own_block_size
         start = 0
@@ -389,10 +384,10 @@ class Block(Device):
             sector = (position - skip) >> _SECTOR_SHIFT
             if skip or end - position < unit:
                 size = min(unit - skip, end - position)
-                self._access_part(kind, sector, skip, buf, start, size)
+                self._access_part(jobs, kind, sector, skip, buf, start, size)
             else:
                 size = (end - position) & ~(unit - 1)
-                self._access_whole(kind, sector, buf, start, size)
+                self._access_whole(jobs, kind, sector, buf, start, size)
             start += size
             position += size
 
@@ -405,37 +400,55 @@ class Block(Device):
             raise OSError(EINVAL)
         return position
 
-    def _access_whole(self, kind, sector, buf, start, length):
+    def _access_whole(self, jobs, kind, sector, buf, start, length):
         """Whole blocks, split into as many requests as it takes."""
+        most = self._transfer
         room = self._room
-        jobs = self._jobs or twin.words(_FIRST_JOB + 8 * room)
-        self._jobs = None
-        try:
-            end = start + length
-            while start < end:
-                jobs[_FIRST_JOB + _JOB_SECTOR] = sector & 0xFFFFFFFF
-                jobs[_FIRST_JOB + _JOB_SECTOR_HIGH] = sector >> 32
-                size = twin.spread(jobs, kind, buf, start, end - start, self._transfer, room)
-                self.carry_out(jobs)
-                start += size
-                sector += size >> _SECTOR_SHIFT
-        finally:
-            self._jobs = jobs
+        end = start + length
+        while start < end:
+            jobs[_FIRST_JOB + _JOB_SECTOR] = sector & 0xFFFFFFFF
+            jobs[_FIRST_JOB + _JOB_SECTOR_HIGH] = sector >> 32
+            size = twin.spread(jobs, kind, buf, start, end - start, most, room)
+            self.carry_out(jobs, twin.run(self.state, jobs, twin.LOOKS))
+            start += size
+            sector += size >> _SECTOR_SHIFT
 
-    def _access_part(self, kind, sector, skip, buf, start, length):
+    def _access_part(self, jobs, kind, sector, skip, buf, start, length):
         """Part of a block, which passes through a buffer of the driver's."""
         unit = self._own_block_size
         bounce = self._bounce or bytearray(unit)
         self._bounce = None
         try:
-            self._access_whole(_T_IN, sector, bounce, 0, unit)
+            self._access_whole(jobs, _T_IN, sector, bounce, 0, unit)
             if kind == _T_IN:
                 twin.copy(buf, start, bounce, skip, length)
             else:
                 twin.copy(bounce, skip, buf, start, length)
-                self._access_whole(_T_OUT, sector, bounce, 0, unit)
+                self._access_whole(jobs, _T_OUT, sector, bounce, 0, unit)
         finally:
             self._bounce = bounce
+
+    def command(self, kind, buf):
+        """One request that is not about a place on the disk, with `buf` for its data."""
+        jobs = self._jobs
+        self._jobs = None
+        mine = jobs or self._new_jobs()
+        try:
+            mine[_FIRST_JOB + _JOB_SECTOR] = mine[_FIRST_JOB + _JOB_SECTOR_HIGH] = 0
+            twin.spread(mine, kind, buf, 0, len(buf), _MAX_TRANSFER, 1)
+            self.carry_out(mine, twin.run(self.state, mine, twin.LOOKS))
+        except BaseException as error:
+            self.settle(mine, error)
+            raise
+        finally:
+            self._jobs = jobs
+
+    def _new_jobs(self):
+        jobs = twin.words(_FIRST_JOB + 8 * self._room)
+        jobs[_JOBS_SHIFT] = self._shift
+        jobs[_JOBS_LIMIT] = min(self.block_count, 0xFFFFFFFF)
+        jobs[_JOBS_MOST] = self._transfer
+        return jobs
 
     # Underneath, also for Requests and asyncio.
 
@@ -448,36 +461,36 @@ class Block(Device):
         """Let go of those that hold() kept and that are over."""
         self._held = tuple(task for task in self._held if is_going_on(task.jobs))
 
-    def last_block(self, length):
-        """The number of the last block at which `length` bytes can begin; negative if at none."""
-        return min(self.block_count, _BLOCK_NUMBERS) - (length >> _SECTOR_SHIFT >> self._shift)
+    def limit_of(self, length):
+        """The first block at which `length` bytes cannot begin, or 2**32 - 1."""
+        first = self.block_count + 1 - (length >> _SECTOR_SHIFT >> self._shift)
+        return max(0, min(first, 0xFFFFFFFF))
 
-    def carry_out(self, jobs):
-        """Send jobs, and wait until they are done; OSError if one of them failed."""
+    def carry_out(self, jobs, result):
+        """Wait until `jobs` are done, which run() gave `result` for; OSError if one failed."""
         try:
-            result = twin.run(self.state, jobs, twin.LOOKS)
             if result:
-                self._wait(jobs, result)
+                self._wait(jobs, result, self.timeout_ms)
         except BaseException as error:
-            self._settle(jobs, error)
+            self.settle(jobs, error)
             raise
         self.check(jobs)
 
-    def _wait(self, jobs, result, timeout_ms=None):
+    def _wait(self, jobs, result, timeout_ms):
         queue = self._queue
+        queue.check(result)
         start = ticks_ms()
-        if timeout_ms is None:
-            timeout_ms = self.timeout_ms
-        while result:
-            queue.check(result)
+        while is_going_on(jobs):
             queue.check_device()
             if ticks_diff(ticks_ms(), start) >= timeout_ms:
                 raise OSError(ETIMEDOUT)
             queue.idle()
-            result = twin.run(self.state, jobs, 1)
+            queue.check(twin.run(queue.state, jobs, 1))
 
-    def _settle(self, jobs, error):
+    def settle(self, jobs, error):
         """After an exception: have the device let go of the jobs' memory, whatever it takes."""
+        if jobs is None:
+            return
         # Nothing more of it is to be sent.
         jobs[_JOBS_SENT] = jobs[_JOBS_COUNT]
         try:

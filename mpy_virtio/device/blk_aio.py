@@ -16,7 +16,7 @@ _SECTOR_SHIFT = const(9)
 
 _JOBS_COUNT = const(0)
 _JOBS_SENT = const(1)
-_FIRST_JOB = const(4)
+_FIRST_JOB = const(8)
 _JOB_SECTOR = const(1)
 _JOB_SECTOR_HIGH = const(2)
 

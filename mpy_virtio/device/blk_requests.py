@@ -12,11 +12,13 @@ from mpy_virtio.queue.table import check_type
 _T_IN = const(0)
 _T_OUT = const(1)
 _MAX_NUMBER = const(0xFFFFFFFF)
+_MAX_BLOCK = const(0x3FFFFFFF)
 
 _JOBS_SENT = const(1)
-_JOBS_LEFT = const(2)
-_JOBS_WORST = const(3)
-_FIRST_JOB = const(4)
+_JOBS_SHIFT = const(4)
+_JOBS_LIMIT = const(5)
+_FIRST_JOB = const(8)
+_NOT_SIMPLE = const(-4)
 
 
 class Requests:
@@ -32,20 +34,19 @@ class Requests:
         size = len(buf) // count if count > 0 else 0
         if not size or size * count != len(buf) or size % disk.block_size:
             raise ValueError("each part of the buffer has to be whole blocks")
+        if size > disk._transfer:
+            raise ValueError("the device takes {} bytes in a request".format(disk._transfer))
         self.blocks = array("I", bytes(4 * count))
         self.following = None
         self._disk = disk
         self._buf = buf
         self._count = count
-        self._many = count > 1
         self._size = size
-        self._shift = disk._shift
         self._jobs = jobs = twin.words(_FIRST_JOB + 8 * count)
-        if size > disk._transfer:
-            raise ValueError("the device takes {} bytes in a request".format(disk._transfer))
         twin.spread(jobs, _T_IN, buf, 0, len(buf), size, count)
         jobs[_JOBS_SENT] = count
-        self._last = disk.last_block(size)
+        jobs[_JOBS_SHIFT] = disk._shift
+        jobs[_JOBS_LIMIT] = disk.limit_of(size)
 
     def __len__(self):
         return self._count
@@ -61,38 +62,51 @@ class Requests:
         `block` is a number if there is one request, or else a sequence. OSError as of
         Block.read(), and OSError(EALREADY) when the requests are in flight.
         """
-        if block is None or self._many or not 0 <= block <= self._last:
-            self._access(_T_IN, block)
-        else:
-            self._repeat(_T_IN, block)
+        jobs = self._jobs
+        disk = self._disk
+        try:
+            if block is None or self._count > 1 or block > _MAX_BLOCK:
+                self._access(_T_IN, block)
+            else:
+                result = twin.repeat(disk.state, jobs, _T_IN, block)
+                if result:
+                    self._go_on(result, _T_IN, block)
+        except BaseException as error:
+            self._failed(error)
+            raise
 
     def write(self, block=None):
         """Write the buffer to `blocks`; as read(), and OSError(EROFS)."""
-        if block is None or self._many or not 0 <= block <= self._last or self._disk.read_only:
-            self._access(_T_OUT, block)
-        else:
-            self._repeat(_T_OUT, block)
-
-    def _repeat(self, kind, block):
-        disk = self._disk
         jobs = self._jobs
-        if jobs[_JOBS_LEFT]:
-            raise OSError(EALREADY)
+        disk = self._disk
         try:
-            result = twin.repeat(disk.state, jobs, kind, block, self._shift, twin.LOOKS)
-            if result:
-                disk._wait(jobs, result)
+            if block is None or self._count > 1 or block > _MAX_BLOCK or disk.read_only:
+                self._access(_T_OUT, block)
+            else:
+                result = twin.repeat(disk.state, jobs, _T_OUT, block)
+                if result:
+                    self._go_on(result, _T_OUT, block)
         except BaseException as error:
-            disk._settle(jobs, error)
+            self._failed(error)
             raise
-        if jobs[_JOBS_WORST]:
-            disk.check(jobs)
+
+    def _failed(self, error):
+        if not isinstance(error, OSError) or error.args[0] != EALREADY:
+            self._disk.settle(self._jobs, error)
+
+    def _go_on(self, result, kind, block):
+        if result == _NOT_SIMPLE:
+            self._access(kind, block)
+        else:
+            self._disk.carry_out(self._jobs, result)
 
     def _access(self, kind, block):
+        if self.in_flight:
+            raise OSError(EALREADY)
         if block is not None:
             self._aim(block)
         self.start(kind)
-        self._disk.carry_out(self._jobs)
+        self.wait()
 
     def _aim(self, block):
         blocks = self.blocks
@@ -115,8 +129,8 @@ class Requests:
             raise OSError(EALREADY)
         if write and disk.read_only:
             raise OSError(EROFS)
-        self._last = disk.last_block(self._size)
-        if twin.aim(jobs, self.blocks, self._count, self._shift, self._last) < self._count:
+        jobs[_JOBS_LIMIT] = disk.limit_of(self._size)
+        if twin.aim(jobs, self.blocks) < self._count:
             raise OSError(EINVAL)
         twin.begin(jobs, _T_OUT if write else _T_IN)
 
@@ -126,4 +140,5 @@ class Requests:
 
     def wait(self):
         """Wait for all of it; OSError if one of them failed."""
-        self._disk.carry_out(self._jobs)
+        disk = self._disk
+        disk.carry_out(self._jobs, twin.run(disk.state, self._jobs, twin.LOOKS))

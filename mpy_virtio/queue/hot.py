@@ -1,13 +1,16 @@
 """Which twin of the hot path this board has, and what both are about.
 
 `state` is all there is to know of a queue, `words(26 + 8 * size)`. In front are the addresses of
-its descriptor table, available ring and used ring, settings and indexes; then come eight words for each descriptor that can be the head of a request.
+its descriptor table, available ring and used ring, settings and indexes; then come eight words for
+each descriptor that can be the head of a request.
 
-`jobs` is `words(4 + 8 * count)`: how many jobs there are, how many of these were sent, how many
-the device has, and all their results or-ed together. Then come eight words for each job, which is
-a request with a header, one run of data, and a status byte: a device's type of request, the
-sector in two words, the address and the length of the data, and the result, which is the status
-byte or one of WAITING, FLYING and LOST.
+`jobs` is `words(8 + 8 * count)`. In front is how many jobs there are, how many of these were sent,
+how many the device has, all their results or-ed together; then `shift`, with which a block is
+`512 << shift` bytes, the first block at which none of them may begin (for access(), at which none
+may end), and how long a job can be. Then come eight words for each job, which is a request with a
+header, one run of data, and a status byte: a device's type of request, the sector in two words,
+the address and the length of the data, and the result, which is the status byte or one of
+WAITING, FLYING and LOST.
 
 - `reference(thing)`: an object as `state` has it, which does not keep it alive.
 - `publish(state, head, count, tail, writable)`: make a chain available that is filled in.
@@ -21,15 +24,15 @@ byte or one of WAITING, FLYING and LOST.
 - `recycle(state, head)`: the descriptors of a chain are free again.
 - `run(state, jobs, looks)`: send jobs as long as there is room, and take() them in. Returns 0 when
   all are done, 1 when not, UNUSABLE or NOT_READY. It goes on where it was when called again.
-- `aim(jobs, blocks, count, shift, last)`: jobs begin at the blocks of an array("I"), of
-  `512 << shift` bytes, up to the first that is beyond block `last`. Returns how many do.
+- `aim(jobs, blocks)`: they begin at the blocks of an array("I"), up to the first that is beyond
+  the limit. Returns how many do.
 - `begin(jobs, kind)`: all of them are to be sent, with this type of request.
-- `spread(jobs, kind, buf, start, length, most, room)`: make jobs of `length` bytes of `buf`, `most`
-  in each, but not more than `room`, the first of which aims where it is to begin. Returns how many
-  bytes they cover.
-- `access(state, jobs, kind, block, shift, buf, length, looks)`: run() a single job, in blocks of
-  `512 << shift` bytes.
-- `repeat(state, jobs, kind, block, shift, looks)`: the same with the data of the last time.
+- `spread(jobs, kind, buf, start, length, most, room)`: make jobs of `length` bytes of `buf`, with
+  `most` in each, but not more than `room` jobs, the first of which aims where it is to begin.
+  Returns how many bytes they cover.
+- `access(state, jobs, kind, block, buf, length)`: run() a single job. Returns what that does, 1 if
+  something went wrong, and NOT_SIMPLE, with nothing done, where one job is not all it takes.
+- `repeat(state, jobs, kind, block)`: the same with the data of the last time.
 - `copy(to, at, source, start, length)`: bytes from one buffer to another.
 - `lose(state)`: the device was reset; all jobs that it had are LOST.
 """

@@ -57,7 +57,10 @@ _JOBS_COUNT = const(0)
 _JOBS_SENT = const(1)
 _JOBS_LEFT = const(2)
 _JOBS_WORST = const(3)
-_FIRST_JOB = const(4)
+_JOBS_SHIFT = const(4)
+_JOBS_LIMIT = const(5)
+_JOBS_MOST = const(6)
+_FIRST_JOB = const(8)
 
 _KIND = const(0)
 _SECTOR = const(1)
@@ -79,6 +82,7 @@ _F_INDIRECT = const(4)
 _NOTHING = const(-1)
 _UNUSABLE = const(-2)
 _NOT_READY = const(-3)
+_NOT_SIMPLE = const(-4)
 _UNSEEN = const(0x10000)
 
 _AHEAD = const(1)
@@ -361,20 +365,21 @@ def run(q, jobs, looks):
             return result
         if jobs[_JOBS_LEFT] > left:
             return 1
-        if not jobs[_JOBS_LEFT] and jobs[_JOBS_SENT] >= jobs[_JOBS_COUNT]:
+        if jobs[_JOBS_SENT] >= jobs[_JOBS_COUNT]:
             return 0
 
 
-def aim(jobs, blocks, count, shift, last):
-    for number in range(count):
+def aim(jobs, blocks):
+    shift = jobs[_JOBS_SHIFT]
+    for number in range(jobs[_JOBS_COUNT]):
         block = blocks[number]
-        if block > last:
+        if block >= jobs[_JOBS_LIMIT]:
             return number
         job = _FIRST_JOB + (number << 3)
         sector = block << shift
         jobs[job + _SECTOR] = sector & _WORD
         jobs[job + _SECTOR_HIGH] = sector >> 32
-    return count
+    return jobs[_JOBS_COUNT]
 
 
 def begin(jobs, kind):
@@ -404,20 +409,32 @@ def spread(jobs, kind, buf, start, length, most, room):
     return covered
 
 
-def access(q, jobs, kind, block, shift, buf, length, looks):
+def access(q, jobs, kind, block, buf, length):
+    shift = jobs[_JOBS_SHIFT]
+    blocks = length >> 9 + shift
+    if not length or blocks << 9 + shift != length or length > jobs[_JOBS_MOST]:
+        return _NOT_SIMPLE
+    if not 0 <= block <= jobs[_JOBS_LIMIT] - blocks:
+        return _NOT_SIMPLE
     jobs[_JOBS_COUNT] = 1
     jobs[_FIRST_JOB + _ADDRESS] = addressof(buf)
     jobs[_FIRST_JOB + _BYTES] = length
-    return repeat(q, jobs, kind, block, shift, looks)
+    return _run_one(q, jobs, kind, block << shift)
 
 
-def repeat(q, jobs, kind, block, shift, looks):
-    sector = block << shift
+def repeat(q, jobs, kind, block):
+    if not 0 <= block < jobs[_JOBS_LIMIT] or jobs[_JOBS_COUNT] != 1 or jobs[_JOBS_LEFT]:
+        return _NOT_SIMPLE
+    return _run_one(q, jobs, kind, block << jobs[_JOBS_SHIFT])
+
+
+def _run_one(q, jobs, kind, sector):
     jobs[_JOBS_SENT] = jobs[_JOBS_LEFT] = jobs[_JOBS_WORST] = 0
     jobs[_FIRST_JOB + _KIND] = kind
     jobs[_FIRST_JOB + _SECTOR] = sector & _WORD
     jobs[_FIRST_JOB + _SECTOR_HIGH] = sector >> 32
-    return run(q, jobs, looks)
+    result = run(q, jobs, LOOKS)
+    return 1 if not result and jobs[_JOBS_WORST] else result
 
 
 def copy(to, at, source, start, length):

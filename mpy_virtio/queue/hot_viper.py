@@ -57,7 +57,10 @@ _JOBS_COUNT = const(0)
 _JOBS_SENT = const(1)
 _JOBS_LEFT = const(2)
 _JOBS_WORST = const(3)
-_FIRST_JOB = const(4)
+_JOBS_SHIFT = const(4)
+_JOBS_LIMIT = const(5)
+_JOBS_MOST = const(6)
+_FIRST_JOB = const(8)
 
 _KIND = const(0)
 _SECTOR = const(1)
@@ -79,6 +82,7 @@ _F_INDIRECT = const(4)
 _NOTHING = const(-1)
 _UNUSABLE = const(-2)
 _NOT_READY = const(-3)
+_NOT_SIMPLE = const(-4)
 _UNSEEN = const(0x10000)
 
 _AHEAD = const(1)
@@ -363,18 +367,21 @@ def run(state, jobs, looks: int) -> int:
             return result
         if j[_JOBS_LEFT] > left:
             return 1
-        if not j[_JOBS_LEFT] and j[_JOBS_SENT] >= j[_JOBS_COUNT]:
+        if j[_JOBS_SENT] >= j[_JOBS_COUNT]:
             return 0
 
 
 @micropython.viper
-def aim(jobs, blocks, count: int, shift: int, last: uint) -> int:
+def aim(jobs, blocks) -> int:
     j = ptr32(jobs)
+    count = j[_JOBS_COUNT]
+    shift = j[_JOBS_SHIFT]
+    limit = uint(j[_JOBS_LIMIT])
     numbers = ptr32(blocks)
     number = 0
     while number < count:
         block = uint(numbers[number])
-        if block > last:
+        if block >= limit:
             break
         job = _FIRST_JOB + (number << 3)
         j[job + _SECTOR] = int(block << shift)
@@ -428,30 +435,45 @@ def spread(jobs, kind: int, buf, start: int, length: int, most: int, room: int) 
 
 
 @micropython.viper
-def access(state, jobs, kind: int, block: uint, shift: int, buf, length: int, looks: int) -> int:
+def access(state, jobs, kind: int, block: uint, buf, length: uint) -> int:
     j = ptr32(jobs)
+    shift = j[_JOBS_SHIFT]
+    most = uint(j[_JOBS_LIMIT])
+    blocks = length >> (9 + shift)
+    if not length or blocks << (9 + shift) != length or length > uint(j[_JOBS_MOST]):
+        return _NOT_SIMPLE
+    if block >= most or most - block < blocks:
+        return _NOT_SIMPLE
     j[_JOBS_COUNT] = 1
+    j[_FIRST_JOB + _ADDRESS] = int(ptr8(buf))
+    j[_FIRST_JOB + _BYTES] = int(length)
     j[_JOBS_SENT] = 0
     j[_JOBS_LEFT] = 0
     j[_JOBS_WORST] = 0
     j[_FIRST_JOB + _KIND] = kind
     j[_FIRST_JOB + _SECTOR] = int(block << shift)
     j[_FIRST_JOB + _SECTOR_HIGH] = int((block >> 1) >> (31 - shift))
-    j[_FIRST_JOB + _ADDRESS] = int(ptr8(buf))
-    j[_FIRST_JOB + _BYTES] = length
-    return int(run(state, jobs, looks))
+    result = int(run(state, jobs, LOOKS))
+    if not result and j[_JOBS_WORST]:
+        return 1
+    return result
 
 
 @micropython.viper
-def repeat(state, jobs, kind: int, block: uint, shift: int, looks: int) -> int:
+def repeat(state, jobs, kind: int, block: uint) -> int:
     j = ptr32(jobs)
+    shift = j[_JOBS_SHIFT]
+    if block >= uint(j[_JOBS_LIMIT]) or j[_JOBS_COUNT] != 1 or j[_JOBS_LEFT]:
+        return _NOT_SIMPLE
     j[_JOBS_SENT] = 0
-    j[_JOBS_LEFT] = 0
     j[_JOBS_WORST] = 0
     j[_FIRST_JOB + _KIND] = kind
     j[_FIRST_JOB + _SECTOR] = int(block << shift)
     j[_FIRST_JOB + _SECTOR_HIGH] = int((block >> 1) >> (31 - shift))
-    return int(run(state, jobs, looks))
+    result = int(run(state, jobs, LOOKS))
+    if not result and j[_JOBS_WORST]:
+        return 1
+    return result
 
 
 @micropython.viper
