@@ -20,6 +20,12 @@ class Buffer:
         # Only the view is kept: nobody can resize the block, which would move it.
         self.data = memoryview(block)[offset : offset + size]
 
+    def clear(self):
+        """Zero it."""
+        data = self.data
+        for i in range(len(data)):
+            data[i] = 0
+
     def __len__(self):
         return len(self.data)
 

@@ -76,6 +76,9 @@ def twin(request):
         for module in [m for n, m in sys.modules.items() if n.startswith("mpy_virtio.")]:
             if hasattr(module, "twin"):
                 patch.setattr(module, "twin", chosen)
+            for name in ("access", "repeat"):
+                if hasattr(module, "_" + name) and not hasattr(module, name):
+                    patch.setattr(module, "_" + name, getattr(chosen, name))
         patch.setattr(split, "_NO_JOBS", chosen.words(4))
         patch.setattr(chosen, "LOOKS", 3)
         yield chosen

@@ -18,6 +18,8 @@ from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.split import VirtQueue
 from mpy_virtio.queue.table import check_type
 
+_access = twin.access
+
 # MicroPython's errno lacks it.
 EROFS = 30
 
@@ -107,13 +109,18 @@ class Block(Device):
     # The first of the Requests that are in flight, or done but not taken from poll() yet.
     _pending = None
     _held = ()
+    _queue = None
 
     def set_up(self, queue_size=None, timeout_ms=10000, block_size=None):
         self.timeout_ms = timeout_ms
         self.read_only = bool(self.features & F_RO)
         self._set_up_blocks(block_size)
-        self._queue = VirtQueue(self.transport, 0, queue_size)
-        self.state = self._queue.state
+        if self._queue is None:
+            self._queue = VirtQueue(self.transport, 0, queue_size)
+            self.state = self._queue.state
+        else:
+            # After a reset; Requests know its state.
+            self._queue.attach()
         self._set_up_requests()
 
     def _set_up_blocks(self, block_size):
@@ -151,7 +158,8 @@ class Block(Device):
         state = queue.state
         state[_SEGMENT] = segment
         state[_SLOT_SIZE] = _SLOT_FRONT + (_DESC_SIZE * (most + 2) if state[_INDIRECT] else 0)
-        queue.slots = Buffer(queue.size * state[_SLOT_SIZE])
+        if queue.slots is None:
+            queue.slots = Buffer(queue.size * state[_SLOT_SIZE])
         state[_SLOTS] = queue.slots.addr
         # A legacy device's length is not to be relied on (2.7.8.1).
         state[_DISTRUST] = int(self.transport.requires_legacy_layout)
@@ -225,11 +233,19 @@ class Block(Device):
 
     def read_many(self, blocks, buf):
         """Fill the equal parts of `buf` from the blocks whose numbers are in `blocks`."""
-        self.prepare(buf, len(blocks)).read(blocks)
+        self._prepare_many(blocks, buf).read()
 
     def write_many(self, blocks, buf):
         """Write the equal parts of `buf` to the blocks whose numbers are in `blocks`."""
-        self.prepare(buf, len(blocks)).write(blocks)
+        self._prepare_many(blocks, buf).write()
+
+    def _prepare_many(self, blocks, buf):
+        requests = self.prepare(buf, len(blocks))
+        for number, block in enumerate(blocks):
+            if not 0 <= block < self.block_count:
+                raise OSError(EINVAL)
+            requests.blocks[number] = block
+        return requests
 
     def submit(self, requests, write=False):
         """Hand Requests to the device, with one notification, and do not wait.
@@ -291,7 +307,7 @@ class Block(Device):
             if jobs is None or offset or block > _MAX_BLOCK or type(buf) is not bytearray:
                 self._access_any(jobs, _T_IN, block, buf, offset)
             else:
-                result = twin.access(self.state, jobs, _T_IN, block, buf, len(buf))
+                result = _access(self.state, jobs, _T_IN, block, buf, len(buf))
                 if result:
                     self._go_on(result, jobs, _T_IN, block, buf)
         except OSError as error:
@@ -312,7 +328,7 @@ class Block(Device):
             else:
                 result = _NOT_SIMPLE
                 if not self.read_only:
-                    result = twin.access(self.state, jobs, _T_OUT, block, buf, len(buf))
+                    result = _access(self.state, jobs, _T_OUT, block, buf, len(buf))
                 if result:
                     self._go_on(result, jobs, _T_OUT, block, buf)
         except OSError as error:
@@ -507,7 +523,6 @@ class Block(Device):
     def _reset(self, again):
         """Take everything from the device, and bring it up `again` unless it cannot be trusted."""
         transport = self.transport
-        broken = self._queue.broken
         handler = transport.config_handler
         timeout_ms = self.timeout_ms
         transport.reset()
@@ -518,7 +533,6 @@ class Block(Device):
         else:
             transport.fail()
             transport.driver = self
-        self._queue.broken = broken
 
     def check(self, jobs):
         """Raise what the first of these jobs stands for that went wrong, if any did."""

@@ -9,6 +9,8 @@ from mpy_virtio.device.blk import EROFS, is_going_on
 from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.table import check_type
 
+_repeat = twin.repeat
+
 _T_IN = const(0)
 _T_OUT = const(1)
 _MAX_NUMBER = const(0xFFFFFFFF)
@@ -39,6 +41,7 @@ class Requests:
         self.blocks = array("I", bytes(4 * count))
         self.following = None
         self._disk = disk
+        self._state = disk.state
         self._buf = buf
         self._count = count
         self._size = size
@@ -56,43 +59,34 @@ class Requests:
         """Whether the device has some of them, or will be sent some."""
         return is_going_on(self._jobs)
 
-    def read(self, block=None):
-        """Fill the buffer from `blocks`, which are `block` if that is given, and wait for it.
+    def read(self, block=-1):
+        """Fill the buffer from `blocks`, or a single request's from block `block`, and wait for it.
 
-        `block` is a number if there is one request, or else a sequence. OSError as of
-        Block.read(), and OSError(EALREADY) when the requests are in flight.
+        OSError as of Block.read(), and OSError(EALREADY) when the requests are in flight.
         """
-        jobs = self._jobs
-        disk = self._disk
         try:
-            if block is None or self._count > 1 or block > _MAX_BLOCK:
+            if block > _MAX_BLOCK:
                 self._access(_T_IN, block)
             else:
-                result = twin.repeat(disk.state, jobs, _T_IN, block)
+                result = _repeat(self._state, self._jobs, _T_IN, block)
                 if result:
                     self._go_on(result, _T_IN, block)
         except BaseException as error:
             self._failed(error)
             raise
 
-    def write(self, block=None):
-        """Write the buffer to `blocks`; as read(), and OSError(EROFS)."""
-        jobs = self._jobs
-        disk = self._disk
+    def write(self, block=-1):
+        """Write the buffer to `blocks`, or `block`; as read(), and OSError(EROFS)."""
         try:
-            if block is None or self._count > 1 or block > _MAX_BLOCK or disk.read_only:
+            if block > _MAX_BLOCK or self._disk.read_only:
                 self._access(_T_OUT, block)
             else:
-                result = twin.repeat(disk.state, jobs, _T_OUT, block)
+                result = _repeat(self._state, self._jobs, _T_OUT, block)
                 if result:
                     self._go_on(result, _T_OUT, block)
         except BaseException as error:
             self._failed(error)
             raise
-
-    def _failed(self, error):
-        if not isinstance(error, OSError) or error.args[0] != EALREADY:
-            self._disk.settle(self._jobs, error)
 
     def _go_on(self, result, kind, block):
         if result == _NOT_SIMPLE:
@@ -100,24 +94,19 @@ class Requests:
         else:
             self._disk.carry_out(self._jobs, result)
 
+    def _failed(self, error):
+        if not isinstance(error, OSError) or error.args[0] != EALREADY:
+            self._disk.settle(self._jobs, error)
+
     def _access(self, kind, block):
         if self.in_flight:
             raise OSError(EALREADY)
-        if block is not None:
-            self._aim(block)
+        if block != -1:
+            if self._count > 1 or not 0 <= block <= _MAX_NUMBER:
+                raise OSError(EINVAL)
+            self.blocks[0] = block
         self.start(kind)
         self.wait()
-
-    def _aim(self, block):
-        blocks = self.blocks
-        if self._count == 1 and isinstance(block, int):
-            block = (block,)
-        if len(block) != self._count:
-            raise ValueError("{} blocks for {} requests".format(len(block), self._count))
-        for number, one in enumerate(block):
-            if not 0 <= one <= _MAX_NUMBER:
-                raise OSError(EINVAL)
-            blocks[number] = one
 
     # What Block.submit(), poll() and finish() do.
 

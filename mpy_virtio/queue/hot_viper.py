@@ -435,6 +435,24 @@ def spread(jobs, kind: int, buf, start: int, length: int, most: int, room: int) 
 
 
 @micropython.viper
+def run_one(state, jobs) -> int:
+    j = ptr32(jobs)
+    result = int(send(state, jobs))
+    if not result and j[_JOBS_LEFT]:
+        result = int(kick(state))
+        if not result:
+            take(state, jobs, 0, LOOKS)
+            if not j[_JOBS_LEFT]:
+                return int(j[_JOBS_WORST] != 0)
+    if not result:
+        # The queue was full, or somebody else's answer came first, or none in time.
+        result = int(run(state, jobs, 1))
+        if not result:
+            return int(j[_JOBS_WORST] != 0)
+    return result
+
+
+@micropython.viper
 def access(state, jobs, kind: int, block: uint, buf, length: uint) -> int:
     j = ptr32(jobs)
     shift = j[_JOBS_SHIFT]
@@ -453,10 +471,7 @@ def access(state, jobs, kind: int, block: uint, buf, length: uint) -> int:
     j[_FIRST_JOB + _KIND] = kind
     j[_FIRST_JOB + _SECTOR] = int(block << shift)
     j[_FIRST_JOB + _SECTOR_HIGH] = int((block >> 1) >> (31 - shift))
-    result = int(run(state, jobs, LOOKS))
-    if not result and j[_JOBS_WORST]:
-        return 1
-    return result
+    return int(run_one(state, jobs))
 
 
 @micropython.viper
@@ -470,10 +485,7 @@ def repeat(state, jobs, kind: int, block: uint) -> int:
     j[_FIRST_JOB + _KIND] = kind
     j[_FIRST_JOB + _SECTOR] = int(block << shift)
     j[_FIRST_JOB + _SECTOR_HIGH] = int((block >> 1) >> (31 - shift))
-    result = int(run(state, jobs, LOOKS))
-    if not result and j[_JOBS_WORST]:
-        return 1
-    return result
+    return int(run_one(state, jobs))
 
 
 @micropython.viper

@@ -98,10 +98,8 @@ class VirtQueue:
         self.transport = transport
         self.index = index
         self.size = size
-        self.broken = False
         self.waiters = None
         self.handler = None
-        self._live = True
         self._handling = False
         self._missed = False
         self._memory = memory
@@ -117,15 +115,31 @@ class VirtQueue:
         state[_DOORBELL] = transport.doorbell
         state[_LIVE] = twin.reference(transport.live)
         state[_INDEX] = index
-        state[_SIZE] = state[_FREE] = size
+        state[_SIZE] = size
+        state[_NEXT] = twin.reference(self._table.next)
+        self._attach()
+
+    def _attach(self):
+        transport = self.transport
+        state = self.state
+        size = self.size
         state[_EVENT_IDX] = int(bool(transport.features & features.EVENT_IDX))
         state[_INDIRECT] = int(bool(transport.features & features.INDIRECT_DESC))
-        state[_NEXT] = twin.reference(self._table.next)
+        for word in (_AVAIL_IDX, _NOTIFIED, _LAST_USED, _FREE_HEAD):
+            state[word] = 0
+        state[_FREE] = size
+        self.broken = False
+        self._live = True
         state[_USABLE] = 1
-
-        transport.queue_set(index, size, state[_DESC], state[_AVAIL], state[_USED])
-        transport.hold(index, self)
+        transport.queue_set(self.index, size, state[_DESC], state[_AVAIL], state[_USED])
+        transport.hold(self.index, self)
         self.want_interrupts(False)
+
+    def attach(self):
+        """Set the queue up again, after a reset, with the memory that it has."""
+        self._memory.clear()
+        self._table.clear()
+        self._attach()
 
     @property
     def indirect(self):
@@ -423,7 +437,8 @@ class VirtQueue:
         self.transport.on_used_buffer(self, False)
         self.state[_USABLE] = self.state[_IN_FLIGHT] = 0
         twin.lose(self.state)
-        self._table = self._indirect_tables = self._memory = self.slots = None
+        self._table.clear()
+        self._indirect_tables = None
         if self.waiters is not None:
             self.waiters.wake(self)
 

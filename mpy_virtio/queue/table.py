@@ -59,6 +59,12 @@ class DescriptorTable:
         words[at + 2] = length
         words[at + 3] = flags | (self.next[index] << 16 if flags & DESC_F_NEXT else 0)
 
+    def clear(self):
+        """Let go of all buffers; all descriptors are linked as in the beginning."""
+        for index in range(self.size):
+            self.buffers[index] = None
+            self.next[index] = index + 1
+
     def forget(self, index, count):
         """Let go of the buffers of the `count` descriptors linked from `index` on."""
         while count:
