@@ -26,21 +26,31 @@ EROFS = 30
 # Feature bits (5.2.3).
 F_SIZE_MAX = 1 << 1
 F_SEG_MAX = 1 << 2
+F_GEOMETRY = 1 << 4
 F_RO = 1 << 5
 F_BLK_SIZE = 1 << 6
 F_FLUSH = 1 << 9
+F_TOPOLOGY = 1 << 10
+F_CONFIG_WCE = 1 << 11
+F_MQ = 1 << 12
+F_DISCARD = 1 << 13
+F_WRITE_ZEROES = 1 << 14
+_ALL = const(0xFFFF)
 
 # Offsets in struct virtio_blk_config (5.2.4).
 _CAPACITY = const(0)
 _SIZE_MAX = const(8)
 _SEG_MAX = const(12)
 _BLK_SIZE = const(20)
+_WRITEBACK = const(0x20)
 
 # Types of requests, and what a status byte says (5.2.6).
 _T_IN = const(0)
 _T_OUT = const(1)
 _T_FLUSH = const(4)
 _T_GET_ID = const(8)
+_T_DISCARD = const(11)
+_T_WRITE_ZEROES = const(13)
 _S_OK = const(0)
 _S_IOERR = const(1)
 _S_UNSUPP = const(2)
@@ -101,27 +111,36 @@ class Block(Device):
 
     `block_size` is the disk's own unless told otherwise: any power of two up to 64 KiB that is
     not less. File systems do with large blocks what they do with small ones, in fewer requests.
+    `queue` is the index of the disk's queue that is used, if it has several.
     """
 
     DEVICE_TYPE = 2
-    SUPPORTED_FEATURES = F_SIZE_MAX | F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH
+    SUPPORTED_FEATURES = F_SIZE_MAX | F_SEG_MAX | F_GEOMETRY | F_RO | F_BLK_SIZE | F_FLUSH
+    SUPPORTED_FEATURES |= F_TOPOLOGY | F_CONFIG_WCE | F_MQ | F_DISCARD | F_WRITE_ZEROES
 
     # The first of the Requests that are in flight, or done but not taken from poll() yet.
     _pending = None
     _held = ()
     _queue = None
+    _own_jobs = None
+    _handler = None
+    _range = None
 
-    def set_up(self, queue_size=None, timeout_ms=10000, block_size=None):
+    def set_up(self, queue_size=None, timeout_ms=10000, block_size=None, queue=0):
         self.timeout_ms = timeout_ms
+        # A small int, unlike all of them, so that nothing is allocated when it is looked at.
+        self._abilities = self.features & _ALL
         self.read_only = bool(self.features & F_RO)
         self._set_up_blocks(block_size)
         if self._queue is None:
-            self._queue = VirtQueue(self.transport, 0, queue_size)
+            self._queue = VirtQueue(self.transport, queue, queue_size)
             self.state = self._queue.state
         else:
             # After a reset; Requests know its state.
             self._queue.attach()
         self._set_up_requests()
+        if self.transport.has_interrupts:
+            self.transport.on_config_change(_config_changed, self)
 
     def _set_up_blocks(self, block_size):
         own = self._config(F_BLK_SIZE, _BLK_SIZE, _SECTOR)
@@ -136,8 +155,24 @@ class Block(Device):
         self._shift = 0
         while _SECTOR << self._shift < block_size:
             self._shift += 1
+        self.refresh()
+
+    def refresh(self):
+        """Read how large the disk is; where the device can interrupt, each change does that."""
         self.capacity = self.transport.read_config(_CAPACITY, 8)
         self.block_count = self.capacity >> self._shift
+        if self._own_jobs is not None:
+            self._own_jobs[_JOBS_LIMIT] = min(self.block_count, 0xFFFFFFFF)
+
+    def irq(self, handler):
+        """Have `handler(disk)` called when the size of the disk has changed; None: no more.
+
+        It runs between two bytecodes of the main program. Raises NoInterrupts where the device
+        cannot interrupt.
+        """
+        if handler is not None:
+            self.transport.check_interrupts()
+        self._handler = handler
 
     def _set_up_requests(self):
         # A request has a header, segments of data, and a status.
@@ -198,8 +233,48 @@ class Block(Device):
 
     def flush(self):
         """Have all that was written on stable storage (5.2.6.2)."""
-        if self.features & F_FLUSH:
+        if self._abilities & F_FLUSH:
             self.command(_T_FLUSH, b"")
+
+    def discard(self, block, count=1):
+        """Tell the disk that the contents of `count` blocks are of no use (5.2.6.1).
+
+        OSError(EOPNOTSUPP) where the disk cannot; others as of write().
+        """
+        self._clear(_T_DISCARD, block, count)
+
+    def write_zeroes(self, block, count=1):
+        """Have `count` blocks read as zeroes; the disk may give up the room for them (5.2.6.1).
+
+        OSError(EOPNOTSUPP) where the disk cannot; others as of write().
+        """
+        self._clear(_T_WRITE_ZEROES, block, count)
+
+    def _clear(self, kind, block, count):
+        from mpy_virtio.device.blk_more import clear
+
+        clear(self, kind, block, count)
+
+    def info(self):
+        """What the disk says of itself (5.2.4), by name, and only what it does say.
+
+        `geometry` is a tuple of cylinders, heads and sectors; `physical_block_size`,
+        `alignment_offset`, `min_io_size` and `opt_io_size` are in bytes; `queues` is how many it
+        has; `write_back` says whether what was written waits for flush(); `max_discard` and
+        `max_write_zeroes` are how many sectors of 512 bytes one request can be about.
+        """
+        from mpy_virtio.device.blk_more import info
+
+        return info(self)
+
+    def set_write_back(self, write_back):
+        """Have writes wait for flush(), or be stable when they are done (5.2.6.2).
+
+        OSError(EOPNOTSUPP) where the disk does not leave that to the driver.
+        """
+        if not self.features & F_CONFIG_WCE:
+            raise OSError(EOPNOTSUPP)
+        self.transport.write_config(_WRITEBACK, 1, int(write_back))
 
     @property
     def device_id(self):
@@ -255,6 +330,7 @@ class Block(Device):
         what read() and write() do before anything is sent.
         """
         requests.start(write)
+        requests.submitted = True
         requests.following = self._pending
         self._pending = requests
         self._queue.check(requests.run(0))
@@ -283,6 +359,7 @@ class Block(Device):
             raise
         finally:
             self._forget(requests)
+            requests.submitted = False
 
     def _forget(self, requests):
         if self._pending is requests:
@@ -345,15 +422,17 @@ class Block(Device):
             return self.block_count
         if op == _IOCTL_BLOCK_SIZE:
             return self.block_size
-        if op in (_IOCTL_SYNC, _IOCTL_DEINIT):
-            try:
+        try:
+            if op in (_IOCTL_SYNC, _IOCTL_DEINIT):
                 self.flush()
-            except OSError as error:
-                return -error.args[0]
-            return 0
-        if op in (_IOCTL_INIT, _IOCTL_BLOCK_ERASE):
-            return 0
-        return None
+                return 0
+            if op == _IOCTL_BLOCK_ERASE:
+                if self._abilities & F_WRITE_ZEROES:
+                    self.write_zeroes(arg)
+                return 0
+        except OSError as error:
+            return -error.args[0]
+        return 0 if op == _IOCTL_INIT else None
 
     # The same for asyncio. What it takes is loaded when it is first used.
 
@@ -410,7 +489,7 @@ class Block(Device):
     def position_of(self, kind, block, length, offset):
         """Byte `offset` of block `block`; OSError unless `length` bytes may be accessed there."""
         position = block * self.block_size + offset
-        if kind == _T_OUT and self.read_only:
+        if kind & _T_OUT and self.read_only:
             raise OSError(EROFS)
         if position < 0 or position + length > self.block_count * self.block_size:
             raise OSError(EINVAL)
@@ -523,12 +602,10 @@ class Block(Device):
     def _reset(self, again):
         """Take everything from the device, and bring it up `again` unless it cannot be trusted."""
         transport = self.transport
-        handler = transport.config_handler
         timeout_ms = self.timeout_ms
         transport.reset()
         if again:
             self._bring_up(transport, self._options)
-            transport.on_config_change(*handler)
             self.timeout_ms = timeout_ms
         else:
             transport.fail()
@@ -551,3 +628,9 @@ class Block(Device):
 def is_going_on(jobs):
     """Whether the device has some of `jobs`, or will be sent some."""
     return bool(jobs[_JOBS_LEFT]) or jobs[_JOBS_SENT] < jobs[_JOBS_COUNT]
+
+
+def _config_changed(disk):
+    disk.refresh()
+    if disk._handler is not None:
+        disk._handler(disk)

@@ -5,7 +5,7 @@ from errno import EALREADY, EINVAL
 
 from micropython import const
 
-from mpy_virtio.device.blk import EROFS, is_going_on
+from mpy_virtio.device.blk import EROFS
 from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.table import check_type
 
@@ -28,7 +28,7 @@ class Requests:
 
     `blocks` is an array("I"): part n of `buf` is about block `blocks[n]` and those that follow.
     It is to be filled in before read(), write() and Block.submit(). Nothing is allocated by any of
-    them. The buffer belongs to the device while `in_flight`.
+    them. The buffer belongs to the device from Block.submit() to finish(), while `submitted`.
     """
 
     def __init__(self, disk, buf, count=1):
@@ -39,6 +39,7 @@ class Requests:
         if size > disk._transfer:
             raise ValueError("the device takes {} bytes in a request".format(disk._transfer))
         self.blocks = array("I", bytes(4 * count))
+        self.submitted = False
         self.following = None
         self._disk = disk
         self._state = disk.state
@@ -54,15 +55,10 @@ class Requests:
     def __len__(self):
         return self._count
 
-    @property
-    def in_flight(self):
-        """Whether the device has some of them, or will be sent some."""
-        return is_going_on(self._jobs)
-
     def read(self, block=-1):
         """Fill the buffer from `blocks`, or a single request's from block `block`, and wait for it.
 
-        OSError as of Block.read(), and OSError(EALREADY) when the requests are in flight.
+        OSError as of Block.read(), and OSError(EALREADY) when the requests were submitted.
         """
         try:
             if block > _MAX_BLOCK:
@@ -99,8 +95,6 @@ class Requests:
             self._disk.settle(self._jobs, error)
 
     def _access(self, kind, block):
-        if self.in_flight:
-            raise OSError(EALREADY)
         if block != -1:
             if self._count > 1 or not 0 <= block <= _MAX_NUMBER:
                 raise OSError(EINVAL)
@@ -114,7 +108,7 @@ class Requests:
         """Check where all of it is to go, and begin anew."""
         disk = self._disk
         jobs = self._jobs
-        if self.in_flight:
+        if self.submitted:
             raise OSError(EALREADY)
         if write and disk.read_only:
             raise OSError(EROFS)

@@ -184,11 +184,6 @@ class Transport:
         self._config_argument = argument
         self._config_handler = handler
 
-    @property
-    def config_handler(self):
-        """What on_config_change() was told last."""
-        return self._config_handler, self._config_argument
-
     def on_used_buffer(self, queue, wanted):
         """Have `queue.interrupted()` called when the device has returned something, or no more."""
         others = tuple(one for one in self._interrupted_queues if one is not queue)
