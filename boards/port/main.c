@@ -62,19 +62,18 @@ int main(void) {
         heap_init();
         mp_init();
         random_init();
-        virt_irq_init();
-        timers_init();
         mp_obj_list_append(mp_sys_path, mp_obj_new_str_from_cstr("/lib"));
         readline_init0();
 
         run();
 
         mp_hal_stdout_tx_str("MPY: soft reboot\r\n");
+        timers_deinit();
+        // Closes the files that are open, for which their disks have to work.
+        gc_sweep_all();
         // Before the heap goes: what devices write into, and what interrupts call, is in it.
         virtio_reset_all();
         virt_irq_deinit();
-        timers_deinit();
-        gc_sweep_all();
         mp_deinit();
         machine_reset_cause_value = MACHINE_SOFT_RESET;
     }

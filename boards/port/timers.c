@@ -127,10 +127,6 @@ void timers_start(void) {
     clock_init(on_alarm);
 }
 
-void timers_init(void) {
-    node.callback = NULL;
-}
-
 void timers_deinit(void) {
     uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
     running = NULL;

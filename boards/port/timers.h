@@ -5,10 +5,8 @@
 // At the start of the machine.
 void timers_start(void);
 
-// At each start of MicroPython, after mp_init().
-void timers_init(void);
-
-// Before the heap goes, where the timers are.
+// Before the heap goes, where the timers are. What is scheduled outlives a soft reset, and finds
+// no timer then.
 void timers_deinit(void);
 
 // Ends a sleep when the clock reaches `ticks`. The last call counts; interrupts are masked.

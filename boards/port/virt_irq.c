@@ -60,10 +60,6 @@ static void set_handler(unsigned int number, mp_obj_t handler, bool hard) {
     MICROPY_END_ATOMIC_SECTION(state);
 }
 
-void virt_irq_init(void) {
-    node.callback = NULL;
-}
-
 void virt_irq_deinit(void) {
     for (unsigned int number = 0; number < MICROPY_HW_IRQ_COUNT; ++number) {
         if (handlers[number] != MP_OBJ_NULL) {

@@ -160,3 +160,25 @@ def test_read_only_disk_is_mounted_so(board, tmp_path):
         == "30\n"
     )
     assert image.read_bytes() == before
+
+
+@pytest.mark.parametrize("kind", ["VfsFat", "VfsLfs2"])
+def test_a_file_that_is_open_at_a_soft_reset_keeps_all_that_was_written(board, tmp_path, kind):
+    image = tmp_path / "new.img"
+    with image.open("wb") as file:
+        file.truncate(4 << 20)
+    b = board(drives=[qemu.Drive(image)])
+    b.exec(f"""
+        import vfs, mpy_virtio as virtio
+        disk = virtio.Block()
+        vfs.{kind}.mkfs(disk)
+        vfs.mount(vfs.{kind}(disk), "/new")
+        files = [open("/new/file%d" % n, "wb") for n in range(3)]
+        for n, file in enumerate(files):
+            for line in range(40 * n + 1):
+                file.write(b"line %d\\n" % line)
+    """)
+    assert b"soft reboot" in b.soft_reset()
+    for n in range(3):
+        printed = b.exec(f"print(open('/file{n}').read(), end='')")
+        assert printed == "".join(f"line {line}\n" for line in range(40 * n + 1))
