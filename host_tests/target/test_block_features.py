@@ -117,6 +117,8 @@ def test_nothing_is_allocated(disk_on, legacy):
                     many.read()
                     disk.submit(many)
                     disk.finish(many)
+                    results |= disk.readblocks(n, part, 100) | disk.writeblocks(n, part, 500)
+                    results |= disk.ioctl(6, n)
                 return results | disk.ioctl(3, 0)
             use()
             micropython.heap_lock()

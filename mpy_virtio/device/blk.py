@@ -125,6 +125,8 @@ class Block(Device):
     _own_jobs = None
     _handler = None
     _range = None
+    _limits = None
+    _more = None
 
     def set_up(self, queue_size=None, timeout_ms=10000, block_size=None, queue=0):
         self.timeout_ms = timeout_ms
@@ -251,9 +253,11 @@ class Block(Device):
         self._clear(_T_WRITE_ZEROES, block, count)
 
     def _clear(self, kind, block, count):
-        from mpy_virtio.device.blk_more import clear
+        if self._more is None:
+            from mpy_virtio.device import blk_more
 
-        clear(self, kind, block, count)
+            self._more = blk_more
+        self._more.clear(self, kind, block, count)
 
     def info(self):
         """What the disk says of itself (5.2.4), by name, and only what it does say.
@@ -501,8 +505,7 @@ class Block(Device):
         room = self._room
         end = start + length
         while start < end:
-            jobs[_FIRST_JOB + _JOB_SECTOR] = sector & 0xFFFFFFFF
-            jobs[_FIRST_JOB + _JOB_SECTOR_HIGH] = sector >> 32
+            aim_at(jobs, sector)
             size = twin.spread(jobs, kind, buf, start, end - start, most, room)
             self.carry_out(jobs, twin.run(self.state, jobs, twin.LOOKS))
             start += size
@@ -529,7 +532,7 @@ class Block(Device):
         self._jobs = None
         mine = jobs or self._new_jobs()
         try:
-            mine[_FIRST_JOB + _JOB_SECTOR] = mine[_FIRST_JOB + _JOB_SECTOR_HIGH] = 0
+            aim_at(mine, 0)
             twin.spread(mine, kind, buf, 0, len(buf), _MAX_TRANSFER, 1)
             self.carry_out(mine, twin.run(self.state, mine, twin.LOOKS))
         except BaseException as error:
@@ -623,6 +626,17 @@ class Block(Device):
                 raise OSError(EOPNOTSUPP)
             if result != _S_OK:
                 self._queue.violation("block status {}".format(result))
+
+
+def aim_at(jobs, sector):
+    """Have the first of `jobs` begin at a sector of 512 bytes."""
+    if sector > _MAX_BLOCK:
+        # Allocates, as all of such a number does.
+        jobs[_FIRST_JOB + _JOB_SECTOR] = sector & 0xFFFFFFFF
+        jobs[_FIRST_JOB + _JOB_SECTOR_HIGH] = sector >> 32
+    else:
+        jobs[_FIRST_JOB + _JOB_SECTOR] = sector
+        jobs[_FIRST_JOB + _JOB_SECTOR_HIGH] = 0
 
 
 def is_going_on(jobs):

@@ -5,7 +5,7 @@ Each task has jobs of its own, so their requests are in flight together.
 
 from micropython import const
 
-from mpy_virtio.device.blk import is_going_on
+from mpy_virtio.device.blk import aim_at, is_going_on
 from mpy_virtio.queue.aio import wait_until
 from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.table import check_type
@@ -17,8 +17,6 @@ _SECTOR_SHIFT = const(9)
 _JOBS_COUNT = const(0)
 _JOBS_SENT = const(1)
 _FIRST_JOB = const(8)
-_JOB_SECTOR = const(1)
-_JOB_SECTOR_HIGH = const(2)
 
 
 async def access(disk, kind, block, buf, offset):
@@ -79,8 +77,7 @@ class _TaskJobs:
         self.jobs = jobs = twin.words(_FIRST_JOB + 8 * count)
         self._queue = disk._queue
         self._buf = buf
-        jobs[_FIRST_JOB + _JOB_SECTOR] = sector & 0xFFFFFFFF
-        jobs[_FIRST_JOB + _JOB_SECTOR_HIGH] = sector >> 32
+        aim_at(jobs, sector)
         twin.spread(jobs, kind, buf, start, length, disk._transfer, count)
 
     def is_done(self):

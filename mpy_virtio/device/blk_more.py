@@ -11,6 +11,7 @@ _T_DISCARD = const(11)
 _SEGMENT = "<QII"
 _SEGMENT_SIZE = const(16)
 _UNMAP = const(1)
+_MAX_SECTORS = const(0x3FFFFFFF)
 
 # Offsets in struct virtio_blk_config (5.2.4).
 _CYLINDERS = const(0x10)
@@ -63,11 +64,7 @@ def clear(disk, kind, block, count):
     if count < 0:
         raise OSError(EINVAL)
     disk.position_of(kind, block, count * disk.block_size, 0)
-    read = disk.transport.read_config
-    limit = read(_MAX_DISCARD_SECTORS if discard else _MAX_WRITE_ZEROES_SECTORS, 4)
-    # Whole blocks; a limit of none is rubbish.
-    limit = max(limit >> disk._shift, 1) << disk._shift
-    flags = 0 if discard or not read(_WRITE_ZEROES_MAY_UNMAP, 1) else _UNMAP
+    limit, flags = _limit_of(disk, discard)
     sector = block << disk._shift
     left = count << disk._shift
     # Kept, so that a file system can erase while the heap is locked.
@@ -82,3 +79,23 @@ def clear(disk, kind, block, count):
             left -= size
     finally:
         disk._range = segment
+
+
+def _limit_of(disk, discard):
+    """How many sectors one request can be about, and the flags that it has."""
+    # Kept, for the same reason.
+    if disk._limits is None:
+        read = disk.transport.read_config
+        limits = [None, None]
+        if disk._abilities & blk.F_WRITE_ZEROES:
+            flags = _UNMAP if read(_WRITE_ZEROES_MAY_UNMAP, 1) else 0
+            limits[0] = (_whole_blocks(disk, read(_MAX_WRITE_ZEROES_SECTORS, 4)), flags)
+        if disk._abilities & blk.F_DISCARD:
+            limits[1] = (_whole_blocks(disk, read(_MAX_DISCARD_SECTORS, 4)), 0)
+        disk._limits = limits
+    return disk._limits[discard]
+
+
+def _whole_blocks(disk, sectors):
+    # A limit of less than a block is rubbish.
+    return max(min(sectors, _MAX_SECTORS) >> disk._shift, 1) << disk._shift
