@@ -4,11 +4,12 @@ All of them are for `uctypes.NATIVE`: one aligned access a field. `uctypes.LITTL
 byte by byte, which on a register reads garbage and on a ring index can tear.
 """
 
+from micropython import const
 from uctypes import ARRAY, UINT16, UINT32, UINT64
 
-LEGACY = 1
-MODERN = 2
-_BOTH = LEGACY | MODERN
+LEGACY = const(1)
+MODERN = const(2)
+_BOTH = const(3)
 
 # The registers of the MMIO transport (4.2.2 and 4.2.4): name, offset, direction as the
 # specification gives it, and the versions that have it.

@@ -3,7 +3,6 @@
 import sys
 
 from mpy_virtio import errors, port
-from mpy_virtio.device_tree import DeviceTree
 from mpy_virtio.transport.mmio import MMIOTransport
 
 # For machines without a device tree. Part of sys.implementation._machine: address of the first
@@ -19,8 +18,9 @@ _MAX_REGION = 0x200
 _GIC_CELLS = 3
 _GIC_FIRST = {0: 32, 1: 16}
 
-# What the device tree says; to read it takes as long as a few dozen requests.
-_slots_of_tree = None
+# What the device tree says; to read it takes as long as a few dozen requests. Runs of slots alike:
+# address, size, number of the interrupt or None, count, stride.
+_runs_of_tree = None
 
 
 def machine_slots():
@@ -28,17 +28,49 @@ def machine_slots():
 
     Each is its address, the size of its registers, and the number of its interrupt or None.
     """
-    global _slots_of_tree
+    global _runs_of_tree
     if port.DEVICE_TREE:
-        if _slots_of_tree is None:
-            tree = DeviceTree(port.DEVICE_TREE)
-            _slots_of_tree = sorted(_slots_of(tree), key=lambda slot: slot[0])
-        return _slots_of_tree
+        if _runs_of_tree is None:
+            _runs_of_tree = _read_tree()
+        return [slot for run in _runs_of_tree for slot in _slots_of_run(*run)]
     machine = getattr(sys.implementation, "_machine", "").lower()
     for name, (base, count, stride, irq) in _MACHINES:
         if name in machine:
-            return [(base + i * stride, stride, irq + i) for i in range(count)]
+            return list(_slots_of_run(base, stride, irq, count, stride))
     return None
+
+
+def _slots_of_run(address, size, irq, count, stride):
+    for i in range(count):
+        yield address + i * stride, size, None if irq is None else irq + i
+
+
+def _read_tree():
+    # The reader is needed once, and larger than what it finds.
+    name = "mpy_virtio.device_tree"
+    loaded = name in sys.modules
+    from mpy_virtio.device_tree import DeviceTree
+
+    runs = []
+    for slot in sorted(_slots_of(DeviceTree(port.DEVICE_TREE)), key=lambda slot: slot[0]):
+        run = _extended(runs[-1], slot) if runs else None
+        if run is None:
+            runs.append(slot + (1, 0))
+        else:
+            runs[-1] = run
+    if not loaded:
+        del sys.modules[name]
+        del sys.modules["mpy_virtio"].device_tree
+    return runs
+
+
+def _extended(run, slot):
+    """The run with the slot at its end, or None where it does not go on."""
+    address, size, irq, count, stride = run
+    if count == 1:
+        stride = slot[0] - address
+    expected = (address + count * stride, size, None if irq is None else irq + count)
+    return (address, size, irq, count + 1, stride) if slot == expected else None
 
 
 def _slots_of(tree):

@@ -67,7 +67,7 @@ def test_a_tree_that_qemu_dumps(tmp_path, monkeypatch):
     subprocess.run([machine.emulator, *machine.arguments, *dump], check=True)
     blob = bytearray(path.read_bytes())
     monkeypatch.setattr(port, "DEVICE_TREE", addressof(blob))
-    monkeypatch.setattr(slots, "_slots_of_tree", None)
+    monkeypatch.setattr(slots, "_runs_of_tree", None)
     assert [(at, irq) for at, _, irq in slots.machine_slots()] == expected_slots()
 
 

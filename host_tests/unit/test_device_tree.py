@@ -322,7 +322,7 @@ def at(monkeypatch, tree):
     """Run on a machine with this device tree."""
     data = blob(tree)
     monkeypatch.setattr(port, "DEVICE_TREE", addressof(data))
-    monkeypatch.setattr(slots, "_slots_of_tree", None)
+    monkeypatch.setattr(slots, "_runs_of_tree", None)
     return data
 
 

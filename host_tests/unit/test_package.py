@@ -18,7 +18,7 @@ NAMES = {
     "Entropy": "mpy_virtio.device.rng",
 }
 VALUES = (0x74726977, 0x10001000, 3)
-CLASSES = [value for value in vars(errors).values() if isinstance(value, type)]
+CLASSES = [errors.VirtIOError, *(getattr(errors, name) for name, _ in errors._CLASSES)]
 
 
 def fresh_package():

@@ -57,7 +57,7 @@ def _info(features, read):
 
 
 def clear(disk, kind, block, count):
-    """What Block.discard() and write_zeroes() do: as many requests as the disk's limit asks for."""
+    """What Block.discard() and write_zeroes() do, in as many requests as it takes."""
     discard = kind == _T_DISCARD
     if not disk._abilities & (blk.F_DISCARD if discard else blk.F_WRITE_ZEROES):
         raise OSError(EOPNOTSUPP)

@@ -56,7 +56,7 @@ class Requests:
         return self._count
 
     def read(self, block=-1):
-        """Fill the buffer from `blocks`, or a single request's from block `block`, and wait for it.
+        """Fill the buffer from `blocks`, or from `block` if it is of one request, and wait.
 
         OSError as of Block.read(), and OSError(EALREADY) when the requests were submitted.
         """
