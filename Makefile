@@ -11,7 +11,9 @@
 # make test        checks the style and runs every test; make unit those that need no QEMU
 # make firmware    builds build/$BOARD/firmware.elf
 # make conformance runs MicroPython's own test suite on a board, and fails if one of them fails
-# make bench       measures a board; the figures are in build/bench.json, too
+# make bench       measures a board beside a bare-metal C program; the figures are in
+#                  build/bench.json, too
+#   PARTS=         some of it: block, boot, heartbeat, memory, size
 # make stock       builds MicroPython's own QEMU port with our package in it and nothing else
 #
 # All of them first install what this machine lacks. MPY_DIR= is a MicroPython source tree to

@@ -2,6 +2,7 @@
 
 import json
 import select
+import signal
 import socket
 import subprocess
 import time
@@ -147,20 +148,31 @@ class Board:
             self._monitor_file = self._monitor.makefile("rw")
             self.qmp("qmp_capabilities")
         request = {"execute": command, "arguments": arguments}
-        self._monitor_file.write(json.dumps(request) + "\n")
-        self._monitor_file.flush()
-        for line in self._monitor_file:
-            answer = json.loads(line)
-            if "return" in answer:
-                return answer["return"]
-            if "error" in answer:
-                raise BoardError(f"QMP {command}: {answer['error']['desc']}")
+        try:
+            self._monitor_file.write(json.dumps(request) + "\n")
+            self._monitor_file.flush()
+            for line in self._monitor_file:
+                answer = json.loads(line)
+                if "return" in answer:
+                    return answer["return"]
+                if "error" in answer:
+                    raise BoardError(f"QMP {command}: {answer['error']['desc']}")
+        except ConnectionError:
+            pass
         raise BoardEnded(f"QMP {command}: {self._describe_end()}")
 
     def kill(self):
         """Cut the power: end QEMU at once."""
         self._process.kill()
         self._process.wait()
+
+    def pause(self):
+        """Stop QEMU where it is, so that it takes no CPU time; the board's clock goes on."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        """Let QEMU go on after pause()."""
+        self._process.send_signal(signal.SIGCONT)
 
     def wait(self, timeout=TIMEOUT):
         """Wait until QEMU ends by itself and return its exit status."""

@@ -1,28 +1,36 @@
 """`make bench`: measures a board, prints a table, and keeps the figures in build/bench.json.
 
-BOARD names the board. The file has the last figures of each board.
+BOARD names the board, and PARTS, such as "block boot", which modules of this package measure;
+without it all do. The file has the last figures of each board.
 """
 
 import json
+import os
 from dataclasses import asdict
 
 from tools import BOARD, BUILD, firmware, tell
-from tools.bench import boot, heartbeat, memory, size
+from tools.bench import block, boot, heartbeat, memory, size
 
-MEASUREMENTS = (boot, heartbeat, memory, size)
+PARTS = {"block": block, "boot": boot, "heartbeat": heartbeat, "memory": memory, "size": size}
 RESULTS = BUILD / "bench.json"
 
 
 def main():
     firmware.build(BOARD)
-    figures = []
-    for module in MEASUREMENTS:
-        tell(f"measuring: {module.__doc__.splitlines()[0]}")
-        figures += module.measure(BOARD)
-    print(f"{BOARD}\n" + "\n".join(map(str, figures)))
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    results[BOARD] = [asdict(figure) for figure in figures]
+    print(BOARD)
+    for part in os.environ.get("PARTS", "").split() or PARTS:
+        module = PARTS[part]
+        tell(f"measuring: {module.__doc__.splitlines()[0]}")
+        figures = module.measure(BOARD)
+        print("\n".join(getattr(module, "report", shown)(figures)), flush=True)
+        results.setdefault(BOARD, {})[part] = [asdict(figure) for figure in figures]
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def shown(figures):
+    """The lines that show Figures, where a module does not say how."""
+    return map(str, figures)
 
 
 if __name__ == "__main__":

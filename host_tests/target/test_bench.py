@@ -1,0 +1,53 @@
+"""The benchmark's measurement of disks, a little of it, with what QEMU saw of that."""
+
+from dataclasses import replace
+
+import pytest
+
+from tools import BOARD, qemu
+from tools.bench import block, cases, yardstick
+
+COUNT = 48
+
+
+@pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
+@pytest.mark.parametrize("size, depth", [(512, 1), (4096, 16), (65536, 1)])
+def test_the_c_program_makes_the_requests_it_is_told_to(tmp_path, size, depth, write):
+    image = tmp_path / "disk.img"
+    image.write_bytes(bytes(4 << 20))
+    case = cases.Case("", size, depth, write=write)
+    with yardstick.Yardstick(yardstick.build(BOARD), BOARD, qemu.Drive(image)) as c:
+        assert c.block(case, COUNT) > 0
+        c.board.resume()
+        drives = c.board.qmp("query-blockstats")
+    (stats,) = (one["stats"] for one in drives if one["device"] == "drive0")
+    what = "wr" if write else "rd"
+    assert (stats[f"{what}_operations"], stats[f"{what}_bytes"]) == (COUNT, COUNT * size)
+
+
+def test_the_c_program_says_when_a_request_fails(tmp_path):
+    image = tmp_path / "disk.img"
+    image.write_bytes(bytes(1 << 20))
+    drive = qemu.Drive(image, readonly=True)
+    with yardstick.Yardstick(yardstick.build(BOARD), BOARD, drive) as c:
+        with pytest.raises(yardstick.BoardError, match="answered error"):
+            c.block(cases.Case("", 4096, 1, write=True), 1)
+
+
+def test_a_round_has_figures_of_the_board_and_of_c(firmware_elf):
+    disk_cases = [
+        cases.Case("register", ways=("registers",), count=100),
+        cases.Case("read", 4096, 1, 10),
+        cases.Case("batch", 512, 16, 32, write=True),
+    ]
+    file_cases = [replace(case, size=65536) for case in cases.file_cases()]
+    figures = block.measure_on(BOARD, "default", disk_cases, file_cases, rounds=1)
+    names = {figure.name.partition(",")[0] for figure in figures}
+    assert {"register", "read", *(case.name for case in file_cases)} <= names
+    assert all(figure.value > 0 and figure.c > 0 for figure in figures)
+
+
+def test_a_back_end_that_qemu_refuses_is_missing(firmware_elf, monkeypatch):
+    monkeypatch.setattr(block, "BACK_ENDS", {"odd": "aio=odd"})
+    (figure,) = block.measure(BOARD)
+    assert block.report([figure])[1:] == ["odd: QEMU does not start with it on this host"]

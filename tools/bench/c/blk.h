@@ -1,0 +1,23 @@
+// The block device (5.2) as fast as C gets it.
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "virtio.h"
+
+#define DEPTH_MAX   32
+#define MEMORY      (1 << 20)
+
+struct access {
+    bool write;
+    bool random;
+    uint32_t size; // of a request, in bytes: a power of two from 512 on
+    uint32_t depth; // how many requests are in flight at most, of together MEMORY bytes at most
+    uint32_t low; // how many are left when more are sent, with one notification
+    uint32_t count; // how many requests in all
+};
+
+bool blk_start(struct virtio *device, bool event_idx);
+
+// Makes the requests, and returns whether all of them went well.
+bool blk_run(struct virtio *device, const struct access *access);

@@ -1,0 +1,81 @@
+// A bare-metal C program that does what the benchmark does in Python: the yardstick. It reads a
+// line at a time from the serial line,
+//
+//   <what> <write> <random> <size> <depth> <low> <count> <event index>
+//
+// all of them numbers, those of struct access in blk.h; what: 0 ends QEMU, 1 accesses the disk,
+// 2 reads (or writes) a register `count` times. It answers with the nanoseconds that took, or with
+// "error".
+
+#include "py/mpconfig.h"
+#include "py/mphal.h"
+#include "blk.h"
+#include "hardware.h"
+
+enum { END, BLOCK, REGISTER };
+
+static uint32_t read_number(void) {
+    uint32_t number = 0;
+    for (;;) {
+        int c = uart_read();
+        if (c >= '0' && c <= '9') {
+            number = number * 10 + c - '0';
+        } else if (c >= 0) {
+            return number;
+        }
+    }
+}
+
+static void print_number(uint64_t number) {
+    char text[22];
+    char *at = text + sizeof(text);
+    *--at = '\n';
+    *--at = '\r';
+    do {
+        *--at = '0' + number % 10;
+        number /= 10;
+    } while (number > 0);
+    uart_write(at, text + sizeof(text) - at);
+}
+
+static void access_register(volatile uint32_t *regs, bool write, uint32_t count) {
+    while (count-- > 0) {
+        if (write) {
+            regs[REG_QUEUE_SEL] = 0;
+        } else {
+            (void)regs[REG_STATUS];
+        }
+    }
+}
+
+int main(void) {
+    uart_init(NULL);
+    uart_write("ready\r\n", 7);
+    for (;;) {
+        struct virtio device;
+        struct access access;
+        uint32_t what = read_number();
+        access.write = read_number();
+        access.random = read_number();
+        access.size = read_number();
+        access.depth = read_number();
+        access.low = read_number();
+        access.count = read_number();
+        bool ok = blk_start(&device, read_number());
+        if (what == END) {
+            power_off(0);
+        }
+        uint64_t start = clock_ticks();
+        if (ok && what == REGISTER) {
+            access_register(device.regs, access.write, access.count);
+        } else if (ok) {
+            ok = blk_run(&device, &access);
+        }
+        uint64_t ticks = clock_ticks() - start;
+        if (ok) {
+            print_number(ticks * (1000000000 / 1000) / (MICROPY_HW_CLOCK_HZ / 1000));
+        } else {
+            uart_write("error\r\n", 7);
+        }
+    }
+}

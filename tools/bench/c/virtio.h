@@ -1,0 +1,97 @@
+// A VirtIO 1.2 device over MMIO (4.2.2), polled, with one split virtqueue (2.7).
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define QUEUE_SIZE 128
+
+#define DESC_NEXT   1
+#define DESC_WRITE  2
+
+struct desc {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t flags;
+    uint16_t next;
+};
+
+struct queue {
+    struct desc desc[QUEUE_SIZE];
+    struct {
+        uint16_t flags;
+        uint16_t idx;
+        uint16_t ring[QUEUE_SIZE];
+        uint16_t used_event;
+    } avail;
+    struct {
+        uint16_t flags;
+        uint16_t idx;
+        struct {
+            uint32_t id;
+            uint32_t len;
+        } ring[QUEUE_SIZE];
+        uint16_t avail_event;
+    } used __attribute__((aligned(4)));
+};
+
+enum {
+    REG_DEVICE_ID = 0x008 / 4,
+    REG_DEVICE_FEATURES = 0x010 / 4,
+    REG_DEVICE_FEATURES_SEL = 0x014 / 4,
+    REG_DRIVER_FEATURES = 0x020 / 4,
+    REG_DRIVER_FEATURES_SEL = 0x024 / 4,
+    REG_QUEUE_SEL = 0x030 / 4,
+    REG_QUEUE_NUM = 0x038 / 4,
+    REG_QUEUE_READY = 0x044 / 4,
+    REG_QUEUE_NOTIFY = 0x050 / 4,
+    REG_INTERRUPT_STATUS = 0x060 / 4,
+    REG_STATUS = 0x070 / 4,
+    REG_QUEUE_DESC = 0x080 / 4,
+    REG_QUEUE_DRIVER = 0x090 / 4,
+    REG_QUEUE_DEVICE = 0x0a0 / 4,
+    REG_CONFIG = 0x100 / 4,
+};
+
+struct virtio {
+    volatile uint32_t *regs;
+    volatile struct queue *queue;
+    uint16_t avail_idx; // of what was added, and of what the device was told
+    uint16_t notified_idx;
+    uint16_t used_idx;
+    bool event_idx;
+};
+
+// Finds the first device of type `id`, and drives it with the features of `wanted` that it offers,
+// its interrupts suppressed, with `queue` as its queue 0. Returns false if there is none, or if it
+// refuses.
+bool virtio_start(struct virtio *self, uint32_t id, uint64_t wanted, struct queue *queue);
+
+// Makes the chain that begins at descriptor `head` available; virtio_kick() publishes what was
+// added, and notifies the device if it wants that.
+static inline void virtio_add(struct virtio *self, uint16_t head) {
+    self->queue->avail.ring[self->avail_idx++ % QUEUE_SIZE] = head;
+}
+
+static inline void virtio_kick(struct virtio *self) {
+    volatile struct queue *queue = self->queue;
+    uint16_t old = self->notified_idx, new = self->avail_idx;
+    self->notified_idx = new;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    queue->avail.idx = new;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    bool wanted = self->event_idx
+        ? (uint16_t)(new - queue->used.avail_event - 1) < (uint16_t)(new - old)
+        : !(queue->used.flags & 1);
+    if (wanted) {
+        self->regs[REG_QUEUE_NOTIFY] = 0;
+    }
+}
+
+// The first descriptor of a chain that the device has returned, or -1 if there is none.
+static inline int virtio_poll(struct virtio *self) {
+    if (self->queue->used.idx == self->used_idx) {
+        return -1;
+    }
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return self->queue->used.ring[self->used_idx++ % QUEUE_SIZE].id;
+}

@@ -1,0 +1,75 @@
+# Accesses to the first disk, each way in which a driver's user can make them. All sizes are in
+# bytes; each function returns the microseconds that `count` requests took.
+
+import gc
+import random
+import time
+from array import array
+
+import mpy_virtio as virtio
+
+disk = virtio.Block()
+memory = bytearray(1 << 20)
+
+
+def block_numbers(in_order, size, count):
+    step = size // disk.block_size
+    number = disk.block_count // step
+    if in_order:
+        return array("I", (n % number * step for n in range(count)))
+    return array("I", (random.randrange(number) * step for _ in range(count)))
+
+
+def time_calls(call, blocks, buf):
+    start = time.ticks_us()
+    for block in blocks:
+        call(block, buf)
+    return time.ticks_diff(time.ticks_us(), start)
+
+
+def readblocks(write, in_order, size, depth, count):
+    call = disk.writeblocks if write else disk.readblocks
+    blocks = block_numbers(in_order, size, count)
+    gc.collect()
+    return time_calls(call, blocks, memoryview(memory)[:size])
+
+
+def prepared(write, in_order, size, depth, count):
+    requests = disk.prepare(memoryview(memory)[: size * depth], depth)
+    call = requests.write if write else requests.read
+    if depth > 1:
+        return time_batches(requests.blocks, call, in_order, size, depth, count)
+    blocks = block_numbers(in_order, size, count)
+    gc.collect()
+    start = time.ticks_us()
+    for block in blocks:
+        call(block)
+    return time.ticks_diff(time.ticks_us(), start)
+
+
+def time_batches(blocks, call, in_order, size, depth, count):
+    batches = [block_numbers(in_order, size, depth) for _ in range(count // depth)]
+    gc.collect()
+    start = time.ticks_us()
+    for batch in batches:
+        blocks[:] = batch
+        call()
+    return time.ticks_diff(time.ticks_us(), start)
+
+
+def registers(write, in_order, size, depth, count):
+    regs = disk.transport.regs
+    rounds = range(count)
+    start = time.ticks_us()
+    if write:
+        for _ in rounds:
+            regs.queue_sel = 0
+    else:
+        for _ in rounds:
+            value = regs.status  # noqa: F841
+    return time.ticks_diff(time.ticks_us(), start)
+
+
+WAYS = [registers, readblocks]
+if hasattr(disk, "prepare"):
+    WAYS.append(prepared)
