@@ -14,6 +14,8 @@
 # make bench       measures a board beside a bare-metal C program; the figures are in
 #                  build/bench.json, too
 #   PARTS=         some of it: block, boot, heartbeat, memory, size
+# make cuts        cuts the power of a board that writes files, CUTS= times (1000), and looks for
+#                  what is lost; SEED= makes the same cuts again
 # make stock       builds MicroPython's own QEMU port with our package in it and nothing else
 #
 # All of them first install what this machine lacks. MPY_DIR= is a MicroPython source tree to
@@ -21,7 +23,7 @@
 
 PYTHON ?= python3
 
-.PHONY: run test unit firmware conformance bench stock clean
+.PHONY: run test unit firmware conformance bench cuts stock clean
 
 run:
 	@$(PYTHON) -m tools.packages run
@@ -53,6 +55,10 @@ conformance:
 bench:
 	@$(PYTHON) -m tools.packages run
 	@$(PYTHON) -m tools.bench
+
+cuts:
+	@$(PYTHON) -m tools.packages run
+	@$(PYTHON) -m tools.cuts
 
 stock:
 	@BOARD=VIRT_RV32 $(PYTHON) -m tools.packages run

@@ -27,7 +27,7 @@ def make_fat(path, size_mib, files=None):
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
     with part.open("wb") as image:
-        image.truncate(size_mib << 20)
+        image.truncate(int(size_mib * (1 << 20)))
     _run("mkfs.vfat", "-n", "MICROPYTHON", part)
     with tempfile.TemporaryDirectory() as folder:
         for name, content in (files or {}).items():
