@@ -184,6 +184,24 @@ def test_timers_end_at_a_soft_reset(board, hard):
         assert b.exec("import time\ntime.sleep_ms(30)\nprint('quiet')") == "quiet\n"
 
 
+def test_soft_timers_go_on_after_a_soft_reset_amid_others(board):
+    b = board()
+    for _ in range(5):
+        b.exec("""
+            import machine
+            timers = [machine.Timer(freq=f, callback=lambda t: None) for f in (7000, 9000, 11000)]
+        """)
+        b.soft_reset()
+        said = b.exec("""
+            import machine, time
+            called = []
+            timer = machine.Timer(mode=machine.Timer.ONE_SHOT, period=1, callback=called.append)
+            time.sleep_ms(50)
+            print(called == [timer])
+        """)
+        assert said == "True\n"
+
+
 def test_wrong_arguments(board):
     assert (
         board().exec("""
