@@ -14,7 +14,7 @@ from tools import BOARD, BUILD, ROOT, packages, sources, tell
 STOCK = "stock"
 
 # What boards/Makefile calls the libraries that MicroPython's source has to be joined by.
-LIBRARIES = {"MBEDTLS": "mbedtls"}
+LIBRARIES = {"MBEDTLS": "mbedtls", "LWIP": "lwip"}
 
 
 def path_of(name):

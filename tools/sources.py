@@ -40,6 +40,14 @@ SOURCES = {
             ("trixie",),
         ),
     },
+    "lwip": {
+        "2.2.1": Archive(
+            "lwip",
+            "lwip_2.2.1+dfsg1.orig.tar.xz",
+            "83729c274c499d3348e9fbbe043a3113f3fa8953e7efddc7c21c7fcbb1f2b7b1",
+            ("sid", "forky", "trixie"),
+        ),
+    },
 }
 USE_A_CHECKOUT = "set MPY_DIR to a git checkout of MicroPython v1.26.1"
 

@@ -9,6 +9,7 @@
 #include "console.h"
 #include "heap.h"
 #include "modmachine.h"
+#include "network.h"
 #include "script.h"
 #include "timers.h"
 #include "virt_irq.h"
@@ -55,6 +56,7 @@ int main(void) {
     cpu_enable_interrupts();
     virtio_reset_all();
     machine_find_reset_cause();
+    network_start();
 
     mp_cstack_init_with_top(&_stack_end, &_stack_end - &_stack_start);
 
@@ -62,6 +64,7 @@ int main(void) {
         heap_init();
         mp_init();
         random_init();
+        network_init();
         mp_obj_list_append(mp_sys_path, mp_obj_new_str_from_cstr("/lib"));
         readline_init0();
 
@@ -69,8 +72,10 @@ int main(void) {
 
         mp_hal_stdout_tx_str("MPY: soft reboot\r\n");
         timers_deinit();
+        network_deinit();
         // Closes the files that are open, for which their disks have to work.
         gc_sweep_all();
+        network_abort_connections();
         // Before the heap goes: what devices write into, and what interrupts call, is in it.
         virtio_reset_all();
         virt_irq_deinit();

@@ -71,6 +71,16 @@
 #define MICROPY_PY_MACHINE_BARE_METAL_FUNCS     (1)
 #define MICROPY_PY_MACHINE_DISABLE_IRQ_ENABLE_IRQ (1)
 
+// The network.
+#define MICROPY_PY_NETWORK                      (1)
+#define MICROPY_PY_NETWORK_HOSTNAME_DEFAULT     "micropython"
+#define MICROPY_PY_LWIP_SOCK_RAW                (1)
+#define MICROPY_PY_WEBSOCKET                    (1)
+#define MICROPY_PY_WEBREPL                      (1)
+extern const struct _mp_obj_type_t network_bridge_type;
+#define MICROPY_PORT_NETWORK_INTERFACES \
+    { MP_ROM_QSTR(MP_QSTR_Bridge), MP_ROM_PTR(&network_bridge_type) },
+
 typedef intptr_t mp_int_t;
 typedef uintptr_t mp_uint_t;
 typedef intptr_t mp_off_t;

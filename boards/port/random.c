@@ -38,7 +38,7 @@ static void stir_in_entropy_device(void) {
     stir_in(bytes.buf, bytes.len);
 }
 
-static void seed(void) {
+static void stir_in_what_is_there(void) {
     uint64_t clocks[2] = { rtc_time_ns(), clock_ticks() };
     stir_in(clocks, sizeof(clocks));
     size_t size;
@@ -46,14 +46,9 @@ static void seed(void) {
     if (rng_seed != NULL) {
         stir_in(rng_seed, size);
     }
-    stir_in_entropy_device();
-    seeded = true;
 }
 
-void mp_hal_get_random(size_t size, uint8_t *target) {
-    if (!seeded) {
-        seed();
-    }
+static void generate(size_t size, uint8_t *target) {
     uint32_t number = 0;
     uint8_t block[HASH_SIZE];
     while (size > 0) {
@@ -66,6 +61,22 @@ void mp_hal_get_random(size_t size, uint8_t *target) {
     }
     number = 0;
     stir_in(&number, sizeof(number));
+}
+
+void mp_hal_get_random(size_t size, uint8_t *target) {
+    if (!seeded) {
+        stir_in_what_is_there();
+        stir_in_entropy_device();
+        seeded = true;
+    }
+    generate(size, target);
+}
+
+void random_now(size_t size, uint8_t *target) {
+    if (!seeded) {
+        stir_in_what_is_there();
+    }
+    generate(size, target);
 }
 
 void random_init(void) {

@@ -9,4 +9,8 @@ void random_init(void);
 // Fills `target` with `size` random bytes.
 void mp_hal_get_random(size_t size, uint8_t *target);
 
+// The same where no Python code can run, as that may take from the entropy device: without it, if
+// nothing has asked for random bytes before.
+void random_now(size_t size, uint8_t *target);
+
 uint32_t random_seed(void);

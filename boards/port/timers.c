@@ -32,10 +32,17 @@ typedef struct _machine_timer_obj_t {
 #define running MP_STATE_VM(machine_timers)
 
 static uint64_t wake_up = NEVER;
+
+static struct {
+    uint64_t deadline;
+    uint64_t period;
+    void (*fn)(void);
+} tick = { .deadline = NEVER };
+
 static mp_sched_node_t node;
 
 static void set_alarm(void) {
-    uint64_t first = wake_up;
+    uint64_t first = MIN(wake_up, tick.deadline);
     for (machine_timer_obj_t *timer = running; timer != NULL; timer = timer->next) {
         first = MIN(first, timer->deadline);
     }
@@ -112,6 +119,10 @@ static void on_alarm(void) {
     if (wake_up <= now) {
         wake_up = NEVER;
     }
+    if (tick.deadline <= now) {
+        tick.deadline = now + tick.period;
+        tick.fn();
+    }
     machine_timer_obj_t *next;
     for (machine_timer_obj_t *timer = running; timer != NULL; timer = next) {
         next = timer->next;
@@ -136,6 +147,15 @@ void timers_deinit(void) {
 void timers_wake_at(uint64_t ticks) {
     wake_up = ticks;
     set_alarm();
+}
+
+void timers_tick(unsigned int period_ms, void (*fn)(void)) {
+    uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
+    tick.fn = fn;
+    tick.period = (uint64_t)period_ms * (MICROPY_HW_CLOCK_HZ / 1000);
+    tick.deadline = period_ms == 0 ? NEVER : clock_ticks() + tick.period;
+    set_alarm();
+    MICROPY_END_ATOMIC_SECTION(state);
 }
 
 static void timer_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {

@@ -1,4 +1,4 @@
-// What the alarm of the clock is for: ending a sleep, and machine.Timer.
+// What the alarm of the clock is for: ending a sleep, machine.Timer, and the port's own ticks.
 
 #include <stdint.h>
 
@@ -11,3 +11,6 @@ void timers_deinit(void);
 
 // Ends a sleep when the clock reaches `ticks`. The last call counts; interrupts are masked.
 void timers_wake_at(uint64_t ticks);
+
+// Has `fn` called in the interrupt every `period_ms`; 0 for no more.
+void timers_tick(unsigned int period_ms, void (*fn)(void));

@@ -1,0 +1,553 @@
+// A frame that lwIP sends is put into a queue, since lwIP must not be entered again from where it
+// sends, as Python code might do. The driver is called when the main program is between two
+// bytecodes, and takes the frames from there; what it has received it hands in when it likes.
+
+#include <string.h>
+
+#include "py/mphal.h"
+#include "py/objlist.h"
+#include "py/runtime.h"
+#include "extmod/modnetwork.h"
+#include "lwip/apps/mdns.h"
+#include "lwip/dhcp.h"
+#include "lwip/dhcp6.h"
+#include "lwip/etharp.h"
+#include "lwip/ethip6.h"
+#include "lwip/memp.h"
+#include "lwip/netif.h"
+#include "lwip/timeouts.h"
+#include "netif/ethernet.h"
+#include "bridge.h"
+
+#define BRIDGES 4
+#define MAC_SIZE 6
+#define HEADER_SIZE 14
+#define VLAN_TAG_SIZE 4
+#define MIN_MTU 576
+#define MAX_MTU 9000
+// Frames that wait for the driver; a power of two.
+#define QUEUE_SIZE 512
+
+// As of network.LAN elsewhere.
+enum {
+    STATUS_INACTIVE = 0,
+    STATUS_NO_LINK = 1,
+    STATUS_NO_ADDRESS = 2,
+    STATUS_CONNECTED = 3,
+};
+
+// What lwIP keeps pointers to, so it is not on the heap.
+typedef struct {
+    struct netif netif;
+    struct pbuf *queue[QUEUE_SIZE];
+    unsigned int first;     // counts up for ever
+    unsigned int last;      // behind the last one
+    unsigned int dropped_in;
+    unsigned int dropped_out;
+} interface_t;
+
+typedef struct {
+    mp_obj_base_t base;
+    interface_t *interface; // NULL after deinit()
+    mp_obj_t transmit;
+} bridge_obj_t;
+
+static interface_t interfaces[BRIDGES];
+static mp_sched_node_t node;
+
+// The bridge of each interface, MP_OBJ_NULL if it is free.
+#define bridges MP_STATE_VM(network_bridges)
+
+// ---- The queue.
+
+static unsigned int waiting(const interface_t *interface) {
+    return interface->last - interface->first;
+}
+
+static struct pbuf *next_out(interface_t *interface) {
+    return interface->queue[interface->first % QUEUE_SIZE];
+}
+
+static void remove_next(interface_t *interface) {
+    pbuf_free(next_out(interface));
+    ++interface->first;
+}
+
+static void drop_waiting(interface_t *interface) {
+    while (waiting(interface) > 0) {
+        remove_next(interface);
+        ++interface->dropped_out;
+    }
+}
+
+// Whether `transmit` could be called; if not, its exception has been printed.
+static bool call_transmit(bridge_obj_t *bridge) {
+    return mp_call_function_1_protected(bridge->transmit, MP_OBJ_FROM_PTR(bridge)) != MP_OBJ_NULL;
+}
+
+// Between bytecodes of the main program.
+static void transmit_all(mp_sched_node_t *self) {
+    (void)self;
+    for (size_t i = 0; i < BRIDGES; ++i) {
+        if (bridges[i] == MP_OBJ_NULL || waiting(&interfaces[i]) == 0) {
+            continue;
+        }
+        if (!call_transmit(MP_OBJ_TO_PTR(bridges[i]))) {
+            // Else they would wait for ever, if it raises every time.
+            drop_waiting(&interfaces[i]);
+        }
+    }
+}
+
+// lwIP sends a frame. It is told of success in any case: an error would get to the program that
+// uses the socket, which can do nothing about it, while TCP sends again what is lost.
+static err_t link_output(struct netif *netif, struct pbuf *frame) {
+    interface_t *interface = (interface_t *)netif;
+    if (waiting(interface) == QUEUE_SIZE) {
+        ++interface->dropped_out;
+        return ERR_OK;
+    }
+    pbuf_ref(frame);
+    interface->queue[interface->last % QUEUE_SIZE] = frame;
+    ++interface->last;
+    mp_sched_schedule_node(&node, transmit_all);
+    return ERR_OK;
+}
+
+static void input(interface_t *interface, const void *frame, size_t length) {
+    size_t limit = HEADER_SIZE + VLAN_TAG_SIZE + interface->netif.mtu;
+    struct pbuf *p = NULL;
+    if (HEADER_SIZE <= length && length <= limit) {
+        p = pbuf_alloc(PBUF_RAW, length, PBUF_POOL);
+    }
+    if (p == NULL) {
+        ++interface->dropped_in;
+        return;
+    }
+    pbuf_take(p, frame, length);
+    if (interface->netif.input(p, &interface->netif) != ERR_OK) {
+        pbuf_free(p);
+        ++interface->dropped_in;
+    }
+}
+
+// ---- The interface.
+
+static err_t init_netif(struct netif *netif) {
+    netif->name[0] = 'e';
+    netif->name[1] = 'n';
+    netif->hwaddr_len = MAC_SIZE;
+    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET
+        | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
+    netif->output = etharp_output;
+    netif->output_ip6 = ethip6_output;
+    netif->linkoutput = link_output;
+    return ERR_OK;
+}
+
+static void add_interface(interface_t *interface, const uint8_t *mac, unsigned int mtu) {
+    memset(interface, 0, sizeof(*interface));
+    struct netif *netif = &interface->netif;
+    netif_add(netif, NULL, NULL, NULL, NULL, init_netif, ethernet_input);
+    memcpy(netif->hwaddr, mac, MAC_SIZE);
+    netif->mtu = mtu;
+    netif->mtu6 = mtu;
+    netif_set_hostname(netif, mod_network_hostname_data);
+    netif_create_ip6_linklocal_address(netif, 1);
+    netif_set_ip6_autoconfig_enabled(netif, 1);
+    if (netif_default == NULL) {
+        netif_set_default(netif);
+    }
+}
+
+static bool is_active(const interface_t *interface) {
+    return netif_is_up(&interface->netif);
+}
+
+static void activate(interface_t *interface) {
+    struct netif *netif = &interface->netif;
+    if (!is_active(interface)) {
+        netif_set_up(netif);
+        mdns_resp_add_netif(netif, mod_network_hostname_data);
+        dhcp_start(netif);
+        dhcp6_enable_stateless(netif);
+    }
+}
+
+static void deactivate(interface_t *interface) {
+    struct netif *netif = &interface->netif;
+    if (is_active(interface)) {
+        dhcp6_disable(netif);
+        dhcp_release_and_stop(netif);
+        mdns_resp_remove_netif(netif);
+        netif_set_down(netif);
+    }
+}
+
+// The responder for mDNS leaves some behind.
+static void remove_timeouts(const struct netif *netif) {
+    struct sys_timeo **link = sys_timeouts_get_next_timeout();
+    while (*link != NULL) {
+        struct sys_timeo *timeout = *link;
+        if (timeout->arg == netif) {
+            *link = timeout->next;
+            memp_free(MEMP_SYS_TIMEOUT, timeout);
+        } else {
+            link = &timeout->next;
+        }
+    }
+}
+
+static void remove_interface(interface_t *interface) {
+    struct netif *netif = &interface->netif;
+    deactivate(interface);
+    dhcp_cleanup(netif);
+    dhcp6_cleanup(netif);
+    netif_remove(netif);
+    remove_timeouts(netif);
+    drop_waiting(interface);
+}
+
+static bool has_address(const interface_t *interface) {
+    return !ip4_addr_isany(netif_ip4_addr(&interface->netif));
+}
+
+static int status(const interface_t *interface) {
+    if (!is_active(interface)) {
+        return STATUS_INACTIVE;
+    }
+    if (!netif_is_link_up(&interface->netif)) {
+        return STATUS_NO_LINK;
+    }
+    return has_address(interface) ? STATUS_CONNECTED : STATUS_NO_ADDRESS;
+}
+
+// ---- The Python object.
+
+static interface_t *interface_of(mp_obj_t self_in) {
+    bridge_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    if (self->interface == NULL) {
+        mp_raise_msg(&mp_type_OSError, MP_ERROR_TEXT("the interface was taken away"));
+    }
+    return self->interface;
+}
+
+static void bridge_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+    (void)kind;
+    bridge_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    if (self->interface == NULL) {
+        mp_printf(print, "<Bridge, taken away>");
+        return;
+    }
+    static const char *const names[] = { "inactive", "no link", "no address", "connected" };
+    const uint8_t *mac = self->interface->netif.hwaddr;
+    mp_printf(print, "<Bridge %02x:%02x:%02x:%02x:%02x:%02x, %s>",
+        mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], names[status(self->interface)]);
+}
+
+static size_t free_slot(void) {
+    for (size_t i = 0; i < BRIDGES; ++i) {
+        if (bridges[i] == MP_OBJ_NULL) {
+            return i;
+        }
+    }
+    mp_raise_msg_varg(&mp_type_OSError, MP_ERROR_TEXT("there are %d interfaces already"), BRIDGES);
+}
+
+// Bridge(mac, transmit, mtu=1500): an interface with the 6 bytes `mac` as its address. `transmit`
+// is called with the bridge when frames wait to be sent, which frame_out() or frames_out() give.
+static mp_obj_t bridge_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
+    const mp_obj_t *all_args) {
+    enum { ARG_mac, ARG_transmit, ARG_mtu };
+    static const mp_arg_t allowed_args[] = {
+        { MP_QSTR_mac,      MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_transmit, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
+        { MP_QSTR_mtu,      MP_ARG_INT, {.u_int = 1500} },
+    };
+    mp_arg_val_t args[MP_ARRAY_SIZE(allowed_args)];
+    mp_arg_parse_all_kw_array(n_args, n_kw, all_args, MP_ARRAY_SIZE(allowed_args), allowed_args,
+        args);
+    mp_buffer_info_t mac;
+    mp_get_buffer_raise(args[ARG_mac].u_obj, &mac, MP_BUFFER_READ);
+    if (mac.len != MAC_SIZE) {
+        mp_raise_ValueError(MP_ERROR_TEXT("mac is not 6 bytes"));
+    }
+    if (!mp_obj_is_callable(args[ARG_transmit].u_obj)) {
+        mp_raise_TypeError(MP_ERROR_TEXT("transmit is not callable"));
+    }
+    mp_int_t mtu = args[ARG_mtu].u_int;
+    if (mtu < MIN_MTU || mtu > MAX_MTU) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("mtu is not %d to %d"), MIN_MTU,
+            MAX_MTU);
+    }
+    size_t slot = free_slot();
+    bridge_obj_t *self = mp_obj_malloc(bridge_obj_t, type);
+    self->transmit = args[ARG_transmit].u_obj;
+    self->interface = &interfaces[slot];
+    mod_network_register_nic(MP_OBJ_FROM_PTR(self));
+    add_interface(self->interface, mac.buf, mtu);
+    bridges[slot] = MP_OBJ_FROM_PTR(self);
+    return MP_OBJ_FROM_PTR(self);
+}
+
+// deinit(): takes the interface away. Its connections end.
+static mp_obj_t bridge_deinit(mp_obj_t self_in) {
+    bridge_obj_t *self = MP_OBJ_TO_PTR(self_in);
+    if (self->interface != NULL) {
+        remove_interface(self->interface);
+        bridges[self->interface - interfaces] = MP_OBJ_NULL;
+        self->interface = NULL;
+        mp_obj_list_remove(MP_OBJ_FROM_PTR(&MP_STATE_PORT(mod_network_nic_list)), self_in);
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(bridge_deinit_obj, bridge_deinit);
+
+// active([is_active]): whether it takes part; if it is to, it begins to look for an address.
+static mp_obj_t bridge_active(size_t n_args, const mp_obj_t *args) {
+    interface_t *interface = interface_of(args[0]);
+    if (n_args == 1) {
+        return mp_obj_new_bool(is_active(interface));
+    }
+    if (mp_obj_is_true(args[1])) {
+        activate(interface);
+    } else {
+        deactivate(interface);
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_active_obj, 1, 2, bridge_active);
+
+// link([is_up]): whether there is a cable; the driver says so.
+static mp_obj_t bridge_link(size_t n_args, const mp_obj_t *args) {
+    struct netif *netif = &interface_of(args[0])->netif;
+    if (n_args == 1) {
+        return mp_obj_new_bool(netif_is_link_up(netif));
+    }
+    if (mp_obj_is_true(args[1])) {
+        netif_set_link_up(netif);
+    } else {
+        netif_set_link_down(netif);
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_link_obj, 1, 2, bridge_link);
+
+static mp_obj_t bridge_status(mp_obj_t self_in) {
+    return MP_OBJ_NEW_SMALL_INT(status(interface_of(self_in)));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(bridge_status_obj, bridge_status);
+
+static mp_obj_t bridge_isconnected(mp_obj_t self_in) {
+    return mp_obj_new_bool(status(interface_of(self_in)) == STATUS_CONNECTED);
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(bridge_isconnected_obj, bridge_isconnected);
+
+static mp_obj_t bridge_ifconfig(size_t n_args, const mp_obj_t *args) {
+    return mod_network_nic_ifconfig(&interface_of(args[0])->netif, n_args - 1, args + 1);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_ifconfig_obj, 1, 2, bridge_ifconfig);
+
+static mp_obj_t bridge_ipconfig(size_t n_args, const mp_obj_t *args, mp_map_t *kwargs) {
+    return mod_network_nic_ipconfig(&interface_of(args[0])->netif, n_args - 1, args + 1, kwargs);
+}
+static MP_DEFINE_CONST_FUN_OBJ_KW(bridge_ipconfig_obj, 1, bridge_ipconfig);
+
+// config(name): "mac", "mtu" or "hostname".
+static mp_obj_t bridge_config(mp_obj_t self_in, mp_obj_t name) {
+    struct netif *netif = &interface_of(self_in)->netif;
+    switch (mp_obj_str_get_qstr(name)) {
+        case MP_QSTR_mac:
+            return mp_obj_new_bytes(netif->hwaddr, MAC_SIZE);
+        case MP_QSTR_mtu:
+            return MP_OBJ_NEW_SMALL_INT(netif->mtu);
+        case MP_QSTR_hostname:
+            return mod_network_hostname(0, NULL);
+        default:
+            mp_raise_ValueError(MP_ERROR_TEXT("unknown config param"));
+    }
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(bridge_config_obj, bridge_config);
+
+// dropped(): how many frames were lost because there was no room, or they made no sense: of those
+// received, and of those to be sent.
+static mp_obj_t bridge_dropped(mp_obj_t self_in) {
+    interface_t *interface = interface_of(self_in);
+    mp_obj_t items[2] = {
+        mp_obj_new_int_from_uint(interface->dropped_in),
+        mp_obj_new_int_from_uint(interface->dropped_out),
+    };
+    return mp_obj_new_tuple(2, items);
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(bridge_dropped_obj, bridge_dropped);
+
+// ---- Frames.
+
+// The buffer `obj` from `offset` on.
+static mp_buffer_info_t buffer_from(mp_obj_t obj, mp_int_t offset, mp_uint_t flags) {
+    mp_buffer_info_t buffer;
+    mp_get_buffer_raise(obj, &buffer, flags);
+    if (offset < 0 || (size_t)offset > buffer.len) {
+        mp_raise_ValueError(MP_ERROR_TEXT("the offset is outside of the buffer"));
+    }
+    buffer.buf = (char *)buffer.buf + offset;
+    buffer.len -= offset;
+    return buffer;
+}
+
+// Copies the next frame, of which there must be one, and removes it; returns its length.
+static size_t copy_next(interface_t *interface, const mp_buffer_info_t *buffer) {
+    struct pbuf *frame = next_out(interface);
+    size_t length = frame->tot_len;
+    if (length > buffer->len) {
+        mp_raise_msg_varg(&mp_type_ValueError,
+            MP_ERROR_TEXT("a frame of %d bytes does not fit into %d"), (int)length,
+            (int)buffer->len);
+    }
+    pbuf_copy_partial(frame, buffer->buf, length, 0);
+    remove_next(interface);
+    return length;
+}
+
+// frame_out(buf, offset=0): copies the frame that is to be sent next into `buf`, at `offset`, and
+// returns its length; 0 if there is none. ValueError if it does not fit.
+static mp_obj_t bridge_frame_out(size_t n_args, const mp_obj_t *args) {
+    interface_t *interface = interface_of(args[0]);
+    mp_int_t offset = n_args > 2 ? mp_obj_get_int(args[2]) : 0;
+    mp_buffer_info_t buffer = buffer_from(args[1], offset, MP_BUFFER_WRITE);
+    if (waiting(interface) == 0) {
+        return MP_OBJ_NEW_SMALL_INT(0);
+    }
+    return MP_OBJ_NEW_SMALL_INT(copy_next(interface, &buffer));
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_frame_out_obj, 2, 3, bridge_frame_out);
+
+// frame_in(buf, offset=0, length=the rest): hands in a frame that was received, which is copied.
+static mp_obj_t bridge_frame_in(size_t n_args, const mp_obj_t *args) {
+    interface_t *interface = interface_of(args[0]);
+    mp_int_t offset = n_args > 2 ? mp_obj_get_int(args[2]) : 0;
+    mp_buffer_info_t buffer = buffer_from(args[1], offset, MP_BUFFER_READ);
+    mp_int_t length = n_args > 3 ? mp_obj_get_int(args[3]) : (mp_int_t)buffer.len;
+    if (length < 0 || (size_t)length > buffer.len) {
+        mp_raise_ValueError(MP_ERROR_TEXT("the length is outside of the buffer"));
+    }
+    input(interface, buffer.buf, length);
+    mp_hal_signal_event();
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_frame_in_obj, 2, 4, bridge_frame_in);
+
+typedef struct {
+    mp_obj_t *buffers;
+    uint16_t *lengths;
+    mp_int_t offset;
+    size_t count;
+} batch_t;
+
+// Arguments (self, buffers, lengths, offset, count): a list or tuple of buffers, and an
+// array('H') with the lengths of the frames in them, which begin at `offset`.
+static batch_t batch_of(const mp_obj_t *args, mp_uint_t flags) {
+    batch_t batch;
+    size_t buffers;
+    mp_obj_get_array(args[1], &buffers, &batch.buffers);
+    mp_buffer_info_t lengths;
+    mp_get_buffer_raise(args[2], &lengths, flags);
+    batch.lengths = lengths.buf;
+    batch.offset = mp_obj_get_int(args[3]);
+    mp_int_t count = mp_obj_get_int(args[4]);
+    if (lengths.typecode != 'H') {
+        mp_raise_TypeError(MP_ERROR_TEXT("lengths is not an array('H')"));
+    }
+    if (count < 0 || (size_t)count > MIN(buffers, lengths.len / sizeof(uint16_t))) {
+        mp_raise_ValueError(MP_ERROR_TEXT("there are fewer buffers or lengths"));
+    }
+    batch.count = count;
+    return batch;
+}
+
+// frames_out(buffers, lengths, offset, count): as frame_out(), for up to `count` frames, each with
+// a buffer; sets their lengths, and returns how many there are. A frame that does not fit into
+// its buffer is lost.
+static mp_obj_t bridge_frames_out(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    interface_t *interface = interface_of(args[0]);
+    batch_t batch = batch_of(args, MP_BUFFER_WRITE);
+    size_t done = 0;
+    while (done < batch.count && waiting(interface) > 0) {
+        mp_buffer_info_t buffer = buffer_from(batch.buffers[done], batch.offset, MP_BUFFER_WRITE);
+        if (next_out(interface)->tot_len > buffer.len) {
+            remove_next(interface);
+            ++interface->dropped_out;
+        } else {
+            batch.lengths[done++] = copy_next(interface, &buffer);
+        }
+    }
+    return MP_OBJ_NEW_SMALL_INT(done);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_frames_out_obj, 5, 5, bridge_frames_out);
+
+// frames_in(buffers, lengths, offset, count): as frame_in(), for `count` frames.
+static mp_obj_t bridge_frames_in(size_t n_args, const mp_obj_t *args) {
+    (void)n_args;
+    interface_t *interface = interface_of(args[0]);
+    batch_t batch = batch_of(args, MP_BUFFER_READ);
+    for (size_t i = 0; i < batch.count; ++i) {
+        mp_buffer_info_t buffer = buffer_from(batch.buffers[i], batch.offset, MP_BUFFER_READ);
+        if (batch.lengths[i] > buffer.len) {
+            ++interface->dropped_in;
+        } else {
+            input(interface, buffer.buf, batch.lengths[i]);
+        }
+    }
+    mp_hal_signal_event();
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_frames_in_obj, 5, 5, bridge_frames_in);
+
+// waiting(): how many frames are to be sent.
+static mp_obj_t bridge_waiting(mp_obj_t self_in) {
+    return MP_OBJ_NEW_SMALL_INT(waiting(interface_of(self_in)));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(bridge_waiting_obj, bridge_waiting);
+
+static const mp_rom_map_elem_t bridge_locals_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_deinit), MP_ROM_PTR(&bridge_deinit_obj) },
+    { MP_ROM_QSTR(MP_QSTR_active), MP_ROM_PTR(&bridge_active_obj) },
+    { MP_ROM_QSTR(MP_QSTR_link), MP_ROM_PTR(&bridge_link_obj) },
+    { MP_ROM_QSTR(MP_QSTR_status), MP_ROM_PTR(&bridge_status_obj) },
+    { MP_ROM_QSTR(MP_QSTR_isconnected), MP_ROM_PTR(&bridge_isconnected_obj) },
+    { MP_ROM_QSTR(MP_QSTR_ifconfig), MP_ROM_PTR(&bridge_ifconfig_obj) },
+    { MP_ROM_QSTR(MP_QSTR_ipconfig), MP_ROM_PTR(&bridge_ipconfig_obj) },
+    { MP_ROM_QSTR(MP_QSTR_config), MP_ROM_PTR(&bridge_config_obj) },
+    { MP_ROM_QSTR(MP_QSTR_dropped), MP_ROM_PTR(&bridge_dropped_obj) },
+    { MP_ROM_QSTR(MP_QSTR_frame_out), MP_ROM_PTR(&bridge_frame_out_obj) },
+    { MP_ROM_QSTR(MP_QSTR_frame_in), MP_ROM_PTR(&bridge_frame_in_obj) },
+    { MP_ROM_QSTR(MP_QSTR_frames_out), MP_ROM_PTR(&bridge_frames_out_obj) },
+    { MP_ROM_QSTR(MP_QSTR_frames_in), MP_ROM_PTR(&bridge_frames_in_obj) },
+    { MP_ROM_QSTR(MP_QSTR_waiting), MP_ROM_PTR(&bridge_waiting_obj) },
+};
+static MP_DEFINE_CONST_DICT(bridge_locals, bridge_locals_table);
+
+MP_DEFINE_CONST_OBJ_TYPE(
+    network_bridge_type,
+    MP_QSTR_Bridge,
+    MP_TYPE_FLAG_NONE,
+    make_new, bridge_make_new,
+    print, bridge_print,
+    locals_dict, &bridge_locals
+    );
+
+void bridges_init(void) {
+    memset(bridges, 0, sizeof(bridges));
+}
+
+void bridges_deinit(void) {
+    for (size_t i = 0; i < BRIDGES; ++i) {
+        if (bridges[i] != MP_OBJ_NULL) {
+            remove_interface(&interfaces[i]);
+            bridges[i] = MP_OBJ_NULL;
+        }
+    }
+}
+
+MP_REGISTER_ROOT_POINTER(mp_obj_t network_bridges[4]);

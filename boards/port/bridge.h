@@ -1,0 +1,12 @@
+// network.Bridge: what makes a network interface of lwIP's out of a driver that is written in
+// Python.
+
+#include "py/obj.h"
+
+extern const mp_obj_type_t network_bridge_type;
+
+// At each start of MicroPython, after mp_init().
+void bridges_init(void);
+
+// Before the heap goes, where the drivers are: takes all interfaces away.
+void bridges_deinit(void);

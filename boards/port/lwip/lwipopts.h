@@ -1,0 +1,58 @@
+// How lwIP is configured: MicroPython's choice, with the sizes of a machine that has memory.
+
+#ifndef LWIPOPTS_H
+#define LWIPOPTS_H
+
+#include <stdint.h>
+
+// For sys_timeouts_get_next_timeout().
+#define LWIP_TESTMODE                   1
+
+#define LWIP_IPV4                       1
+#define LWIP_IPV6                       1
+#define LWIP_IPV6_DHCP6                 1
+#define LWIP_ND6_QUEUEING               1
+#define LWIP_ND6_RDNSS_MAX_DNS_SERVERS  1
+#define LWIP_NETIF_EXT_STATUS_CALLBACK  1
+#define LWIP_MULTICAST_TX_OPTIONS       1
+#define LWIP_TCP_SACK_OUT               1
+#define TCP_QUEUE_OOSEQ                 1
+#define SO_REUSE_RXTOALL                1
+
+// modlwip counts the bytes that there is room for with 16 bits.
+#define TCP_MSS                         1460
+#define TCP_WND                         (44 * TCP_MSS)
+#define TCP_SND_BUF                     (44 * TCP_MSS)
+#define TCP_SND_QUEUELEN                (4 * TCP_SND_BUF / TCP_MSS)
+
+// What is sent comes from the heap of MEM_SIZE bytes, what is received from the pool.
+#define MEM_SIZE                        (1024 * 1024)
+#define PBUF_POOL_SIZE                  512
+#define PBUF_POOL_BUFSIZE               1536
+#define MEMP_NUM_PBUF                   256
+#define MEMP_NUM_TCP_PCB                256
+#define MEMP_NUM_TCP_PCB_LISTEN         32
+#define MEMP_NUM_TCP_SEG                2048
+#define MEMP_NUM_RAW_PCB                16
+
+#define DNS_TABLE_SIZE                  16
+#define DNS_MAX_SERVERS                 3
+
+// 127.0.0.1. What lwIP calls multithreading is that it says when there is something to poll for.
+#define LWIP_NETIF_LOOPBACK             1
+#define LWIP_NETIF_LOOPBACK_MULTITHREADING 1
+#define tcpip_try_callback(poll, netif) network_poll_loopback(netif)
+int network_poll_loopback(void *netif);
+
+uint32_t network_random(void);
+#define LWIP_RAND()                     network_random()
+#define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) network_random()
+
+#include "extmod/lwip-include/lwipopts_common.h"
+
+#undef MEM_ALIGNMENT
+#define MEM_ALIGNMENT                   8
+#undef MEMP_NUM_UDP_PCB
+#define MEMP_NUM_UDP_PCB                64
+
+#endif
