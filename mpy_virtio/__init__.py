@@ -19,6 +19,7 @@ _LAZY = {
     "Device": "device.base",
     "Block": "device.blk",
     "Entropy": "device.rng",
+    "Net": "device.net",
 }
 
 

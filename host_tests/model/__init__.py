@@ -3,7 +3,16 @@
 from model.block import BlockModel
 from model.device import Device
 from model.entropy import EntropyModel
+from model.net import NetModel
 from model.registers import NEVER, RegisterFile
 from model.rules import SpecViolation
 
-__all__ = ["NEVER", "BlockModel", "Device", "EntropyModel", "RegisterFile", "SpecViolation"]
+__all__ = [
+    "NEVER",
+    "BlockModel",
+    "Device",
+    "EntropyModel",
+    "NetModel",
+    "RegisterFile",
+    "SpecViolation",
+]

@@ -1,0 +1,307 @@
+"""The network driver against the model of a card."""
+
+import asyncio
+
+import clock
+import memory
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model import NEVER, NetModel
+from model.net import ANNOUNCE, ANY_LAYOUT, LINK_UP
+from mpy_virtio import MMIOTransport, errors
+from mpy_virtio.device.net import Net
+from mpy_virtio.features import EVENT_IDX, INDIRECT_DESC
+
+FEATURES = NetModel.__init__.__defaults__[2]
+KINDS = pytest.mark.parametrize(
+    "options",
+    [
+        {"version": 2},
+        {"version": 2, "features": FEATURES | INDIRECT_DESC | EVENT_IDX},
+        {"version": 1},
+        {"version": 1, "features": FEATURES | INDIRECT_DESC},
+        {"version": 1, "features": FEATURES | ANY_LAYOUT},
+    ],
+    ids=["modern", "modern-indirect", "legacy", "legacy-indirect", "legacy-any-layout"],
+)
+FRAME = bytes(range(100))
+
+
+def make(driver_options=None, **options):
+    memory.reset()
+    clock.reset()
+    model = NetModel(**options)
+    return model, Net(MMIOTransport(model.address), **(driver_options or {}))
+
+
+@KINDS
+def test_what_is_sent_arrives(options):
+    model, net = make(**options)
+    frames = [bytes([i]) * (14 + 37 * i) for i in range(41)] * 4
+    for frame in frames:
+        net.send(frame)
+    assert model.sent == frames
+
+
+@KINDS
+def test_what_arrives_is_received(options):
+    model, net = make(**options)
+    buf = bytearray(1600)
+    for i in range(200):
+        frame = bytes([i]) * (14 + 7 * i)
+        assert model.receive(frame)
+        assert buf[: net.receive_into(buf)] == frame
+    assert len(model.in_flight) == 64 or options["version"] == 1
+
+
+@KINDS
+def test_batches(options):
+    model, net = make(**options)
+    got = []
+
+    def take(buffers, lengths, offset, count):
+        got.append([bytes(buffers[i][offset : offset + lengths[i]]) for i in range(count)])
+
+    def fill(buffers, lengths, offset, count):
+        for i in range(min(count, 5)):
+            buffers[i][offset : offset + 20 + i] = bytes([i]) * (20 + i)
+            lengths[i] = 20 + i
+        return min(count, 5)
+
+    frames = [bytes([i]) * (20 + i) for i in range(10)]
+    for frame in frames:
+        model.receive(frame)
+    assert net.deliver(take, 8) == 8
+    assert net.deliver(take, 8) == 2
+    assert net.deliver(take, 8) == 0
+    assert got == [frames[:8], frames[8:]]
+    assert net.transmit(fill) == 5
+    assert net.transmit(fill, 3) == 3
+    assert model.sent == frames[:5] + frames[:3]
+
+
+def test_a_batch_is_one_notification():
+    model, net = make()
+    notified = []
+    notified_by_model = model.notified
+    model.notified = lambda index: (notified.append(index), notified_by_model(index))
+
+    def fill(buffers, lengths, offset, count):
+        for i in range(count):
+            lengths[i] = 60
+        return count
+
+    assert net.transmit(fill, 32) == 32
+    assert notified == [1]
+
+
+def test_a_buffer_that_is_too_small_gets_the_beginning():
+    model, net = make()
+    model.receive(FRAME)
+    buf = bytearray(10)
+    assert net.receive_into(buf) == 10
+    assert buf == FRAME[:10]
+
+
+def test_without_room_for_what_is_received_it_is_lost():
+    model, net = make({"buffers": 4})
+    assert [model.receive(FRAME) for _ in range(6)] == [True] * 4 + [False] * 2
+    assert net.receive_into(bytearray(100)) == 100
+    assert model.receive(FRAME)
+
+
+def test_sending_waits_for_room():
+    model, net = make({"buffers": 4})
+    model.defer = True
+    model.late = 20
+    for i in range(12):
+        net.send(bytes([i]) * 60)
+    model.complete()
+    assert len(model.sent) >= 8
+
+
+def test_a_wait_for_room_ends():
+    model, net = make({"buffers": 2})
+    model.defer = True
+    model.late = NEVER
+    net.send(FRAME)
+    net.send(FRAME)
+    with pytest.raises(OSError, match="110"):
+        net.send(FRAME, timeout_ms=50)
+
+
+def test_a_wait_for_a_frame_ends():
+    _, net = make()
+    with pytest.raises(OSError, match="110"):
+        net.receive_into(bytearray(100), timeout_ms=50)
+
+
+@pytest.mark.parametrize("length", [0, 1519])
+def test_frames_that_cannot_be_are_refused(length):
+    model, net = make()
+    with pytest.raises(ValueError, match="1518"):
+        net.send(bytes(length))
+    assert model.sent == []
+
+
+@KINDS
+def test_a_frame_shorter_than_its_header_breaks_the_queue(options):
+    model, net = make(**options)
+    model.receive(b"", header=b"123")
+    with pytest.raises(errors.DeviceBroken, match="3 bytes"):
+        net.receive_into(bytearray(100))
+
+
+@KINDS
+def test_a_length_beyond_the_buffer_breaks_the_queue(options):
+    model, net = make(**options)
+    model.misbehave("length_too_long")
+    model.receive(FRAME)
+    with pytest.raises(errors.DeviceBroken, match="writable"):
+        net.receive_into(bytearray(100))
+
+
+def test_mac_and_mtu():
+    _, net = make(mac=b"\2\3\4\5\6\7", mtu=1280)
+    assert (net.mac, net.mtu, net.max_frame) == (b"\2\3\4\5\6\7", 1280, 1298)
+    _, net = make(mac=None)
+    assert (net.mac, net.mtu) == (None, 1500)
+    _, net = make(mtu=9000)
+    assert net.mtu == 9000
+
+
+def test_an_mtu_that_cannot_be_is_refused():
+    with pytest.raises(errors.DeviceBroken, match="MTU of 20"):
+        make(mtu=20)
+
+
+def test_link_comes_and_goes():
+    model, net = make()
+    assert net.link
+    model.set_status(0)
+    assert not net.link
+    model.set_status(LINK_UP)
+    assert net.link
+
+
+def test_without_a_status_there_is_a_link():
+    _, net = make(features=0)
+    assert net.link
+
+
+def test_commands():
+    model, net = make()
+    net.set_promiscuous(True)
+    net.set_all_multicast(False)
+    net.set_filters([b"unicas"], [b"multi1", b"multi2"])
+    assert model.commands == [
+        (0, 0, b"\1"),
+        (0, 1, b"\0"),
+        (1, 0, b"\1\0\0\0unicas\2\0\0\0multi1multi2"),
+    ]
+
+
+def test_commands_that_cannot_be_had():
+    _, net = make(features=0)
+    with pytest.raises(OSError):
+        net.set_promiscuous(True)
+    _, net = make(refused=[(0, 0)])
+    with pytest.raises(OSError):
+        net.set_promiscuous(True)
+    net.set_all_multicast(True)
+
+
+def test_a_wish_for_an_announcement_is_acknowledged():
+    model, net = make()
+    assert not net.announce_wanted()
+    model.set_status(LINK_UP | ANNOUNCE)
+    assert net.announce_wanted()
+    assert model.commands == [(3, 0, b"")]
+
+
+def test_receiving_to_be_awaited():
+    model, net = make()
+    buf = bytearray(200)
+
+    async def main():
+        task = asyncio.create_task(net.areceive_into(buf))
+        await asyncio.sleep(0)
+        model.receive(FRAME)
+        return await task
+
+    assert asyncio.run(main()) == 100
+    assert buf[:100] == FRAME
+
+
+def test_an_exception_where_frames_are_taken_loses_no_buffer():
+    model, net = make({"buffers": 4})
+
+    def take(*_):
+        raise ZeroDivisionError
+
+    for _ in range(10):
+        assert model.receive(FRAME)
+        with pytest.raises(ZeroDivisionError):
+            net.deliver(take)
+    assert [model.receive(FRAME) for _ in range(5)] == [True] * 4 + [False]
+
+
+def test_an_exception_where_frames_are_filled_loses_no_buffer():
+    model, net = make({"buffers": 2})
+
+    def fill(*_):
+        raise ZeroDivisionError
+
+    for _ in range(5):
+        with pytest.raises(ZeroDivisionError):
+            net.transmit(fill)
+    net.send(FRAME)
+    assert model.sent == [FRAME]
+
+
+@pytest.mark.parametrize("direction", ["send", "receive"])
+def test_ctrl_c_loses_no_buffer_and_no_order(ctrl_c, direction):
+    for n in range(1, 200):
+        model, net = make({"buffers": 3})
+        buf = bytearray(100)
+        with ctrl_c(n) as press:
+            if direction == "send":
+                net.send(FRAME)
+            else:
+                model.receive(FRAME)
+                net.receive_into(buf)
+        for i in range(8):
+            frame = bytes([i]) * 60
+            if direction == "send":
+                net.send(frame)
+                assert model.sent[-1] == frame
+            else:
+                assert model.receive(frame)
+                while buf[: net.receive_into(buf)] != frame:
+                    pass
+        if direction == "receive":
+            assert [model.receive(FRAME) for _ in range(4)] == [True] * 3 + [False]
+        net.deinit()
+        if not press.came:
+            break
+    assert n > 20
+
+
+@given(
+    st.booleans(),
+    st.lists(st.tuples(st.booleans(), st.integers(14, 1518), st.integers(0, 255)), max_size=60),
+)
+def test_any_traffic(modern, traffic):
+    model, net = make({"buffers": 4}, version=2 if modern else 1)
+    buf = bytearray(1600)
+    for outwards, length, byte in traffic:
+        frame = bytes([byte]) * length
+        if outwards:
+            net.send(frame)
+            assert model.sent[-1] == frame
+        else:
+            model.receive(frame)
+            assert buf[: net.receive_into(buf)] == frame
+    net.deinit()

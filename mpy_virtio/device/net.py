@@ -1,0 +1,263 @@
+"""The network device (5.1): Ethernet frames, as bytes without their check sequence.
+
+What moves frames is send() and receive_into(), and transmit() and deliver() for many at once,
+which copy each frame once and notify the device once. `areceive_into()` is to be awaited.
+"""
+
+from array import array
+from errno import EIO, ETIMEDOUT
+
+from mpy_virtio import errors
+from mpy_virtio.device.base import Device
+from mpy_virtio.device.frames import FrameQueue
+from mpy_virtio.dma import Buffer
+from mpy_virtio.port import idle, ticks_diff, ticks_ms
+from mpy_virtio.queue.split import VirtQueue
+
+# Feature bits (5.1.3).
+F_MTU = 1 << 3
+F_MAC = 1 << 5
+F_STATUS = 1 << 16
+F_CTRL_VQ = 1 << 17
+F_CTRL_RX = 1 << 18
+F_GUEST_ANNOUNCE = 1 << 21
+# Legacy devices (6.3): without it the header has a descriptor of its own.
+F_ANY_LAYOUT = 1 << 27
+
+# Offsets in struct virtio_net_config (5.1.4).
+_MAC = 0
+_STATUS = 6
+_MTU = 10
+_MAC_SIZE = 6
+
+# Bits of its status.
+_S_LINK_UP = 1
+_S_ANNOUNCE = 2
+
+# struct virtio_net_hdr (5.1.6): num_buffers is not in that of a legacy device.
+_HEADER_SIZE = 12
+_LEGACY_HEADER_SIZE = 10
+
+# Commands on the control queue (5.1.6.5), as class, command.
+_RX_PROMISCUOUS = b"\x00\x00"
+_RX_ALL_MULTICAST = b"\x00\x01"
+_MAC_TABLE_SET = b"\x01\x00"
+_ANNOUNCE_ACK = b"\x03\x00"
+_OK = 0
+
+_RECEIVE_QUEUE = 0
+_TRANSMIT_QUEUE = 1
+_CONTROL_QUEUE = 2
+
+_ETHERNET_HEADER = 14
+_VLAN_TAG = 4
+_DEFAULT_MTU = 1500
+_MIN_MTU = 68
+
+_QUEUE_SIZE = 64
+
+
+class Net(Device):
+    """A network card.
+
+    `mac` is its address (6 bytes, or None if the device has none to give), `mtu` the most bytes
+    that fit into a frame after its header of 14. `buffers` is how many frames can wait in each
+    direction; if nobody receives them, the device drops what comes.
+    """
+
+    DEVICE_TYPE = 1
+    SUPPORTED_FEATURES = (
+        F_MTU | F_MAC | F_STATUS | F_CTRL_VQ | F_CTRL_RX | F_GUEST_ANNOUNCE | F_ANY_LAYOUT
+    )
+
+    def set_up(self, queue_size=None, buffers=None):
+        transport = self.transport
+        legacy = transport.requires_legacy_layout
+        header = _LEGACY_HEADER_SIZE if legacy else _HEADER_SIZE
+        joined = not legacy or bool(self.features & F_ANY_LAYOUT)
+        self.mac = self._read_mac() if self.features & F_MAC else None
+        self.mtu = self._read_mtu() if self.features & F_MTU else _DEFAULT_MTU
+        self.max_frame = self.mtu + _ETHERNET_HEADER + _VLAN_TAG
+        self._frames_in = self._frames(_RECEIVE_QUEUE, queue_size, buffers, header, joined)
+        self._frames_out = self._frames(_TRANSMIT_QUEUE, queue_size, buffers, header, joined)
+        self._control = None
+        if self.features & F_CTRL_VQ:
+            self._control = VirtQueue(transport, _CONTROL_QUEUE)
+        self._length = array("H", [0])
+        self._frames_in.give_all()
+
+    def _bring_up(self, transport, options):
+        super()._bring_up(transport, options)
+        # The buffers to receive into were given before the device could be told.
+        self._frames_in.queue.kick()
+
+    def _frames(self, index, size, buffers, header, joined):
+        size = size or min(_QUEUE_SIZE, self.transport.max_queue_size(index))
+        queue = VirtQueue(self.transport, index, size)
+        each = 1 if joined or queue.indirect else 2
+        count = min(buffers or size, size // each)
+        if not count:
+            raise errors.BadQueueSize(size, "a frame takes {} entries".format(each))
+        return FrameQueue(queue, count, header, self.max_frame, joined)
+
+    def _read_mac(self):
+        read = self.transport.read_config
+        return self.transport.read_consistent(
+            lambda: bytes(read(_MAC + i, 1) for i in range(_MAC_SIZE))
+        )
+
+    def _read_mtu(self):
+        mtu = self.transport.read_config(_MTU, 2)
+        if mtu < _MIN_MTU:
+            raise errors.DeviceBroken(self.transport.address, "an MTU of {}".format(mtu))
+        return mtu
+
+    @property
+    def link(self):
+        """Whether there is a cable; irq() tells when that changes."""
+        if not self.features & F_STATUS:
+            return True
+        return bool(self.transport.read_config(_STATUS, 2) & _S_LINK_UP)
+
+    # Frames, many at once.
+
+    def deliver(self, take, most=32):
+        """Have `take(buffers, lengths, offset, count)` called with frames that were received.
+
+        `count` frames, `most` at a time, are in `buffers`, a list of memoryviews: that in
+        `buffers[i]` begins at `offset` and has `lengths[i]` bytes. They are the device's again
+        when `take` has returned. Returns how many there were; 0 if there is none, and `take` is
+        not called then.
+        """
+        return self._frames_in.deliver(take, most)
+
+    def transmit(self, fill, most=32):
+        """Have `fill(buffers, lengths, offset, count)` called for frames to be sent.
+
+        It puts up to `count` of them into `buffers` as deliver() has them, sets their lengths, and
+        returns how many there are. They are sent. Returns their number; 0 if there is no room
+        either, and `fill` is not called then.
+        """
+        return self._frames_out.transmit(fill, most)
+
+    # Frames, one by one.
+
+    def send(self, frame, timeout_ms=5000):
+        """Send `frame`, a bytes-like object; it is copied.
+
+        ValueError if it is empty, or longer than the MTU allows. Waits for room, and raises
+        OSError(ETIMEDOUT) if there is none for `timeout_ms`.
+        """
+        if not 0 < len(frame) <= self.max_frame:
+            raise ValueError("a frame has 1 to {} bytes".format(self.max_frame))
+
+        def fill(buffers, lengths, offset, count):
+            buffers[0][offset : offset + len(frame)] = frame
+            lengths[0] = len(frame)
+            return 1
+
+        self._wait(lambda: self.transmit(fill, 1), self._frames_out.queue, timeout_ms)
+
+    def receive_into(self, buf, timeout_ms=5000):
+        """Wait for a frame, copy it into `buf`, and return its length.
+
+        What does not fit into `buf` is lost. OSError(ETIMEDOUT) if none comes in `timeout_ms`.
+        """
+        take = self._copier(buf)
+        self._wait(lambda: self.deliver(take, 1), self._frames_in.queue, timeout_ms)
+        return self._length[0]
+
+    async def areceive_into(self, buf, timeout_ms=5000):
+        """receive_into(), to be awaited."""
+        import asyncio
+
+        take = self._copier(buf)
+        start = ticks_ms()
+        while not self.deliver(take, 1):
+            self._check_time(self._frames_in.queue, start, timeout_ms)
+            await asyncio.sleep_ms(1)
+        return self._length[0]
+
+    def _copier(self, buf):
+        view = memoryview(buf)
+
+        def take(buffers, lengths, offset, count):
+            length = min(lengths[0], len(view))
+            view[:length] = buffers[0][offset : offset + length]
+            self._length[0] = length
+
+        return take
+
+    def _wait(self, done, queue, timeout_ms):
+        start = ticks_ms()
+        while not done():
+            self._check_time(queue, start, timeout_ms)
+            if not self.transport.has_interrupts or not queue.want_interrupts(True):
+                idle()
+            queue.want_interrupts(False)
+
+    def _check_time(self, queue, start, timeout_ms):
+        queue.check_device()
+        if ticks_diff(ticks_ms(), start) >= timeout_ms:
+            raise OSError(ETIMEDOUT)
+
+    # Interrupts.
+
+    def on_receive(self, handler):
+        """Have `handler(queue)` called when frames were received; None: no more.
+
+        It should deliver() until that gives 0. Returns whether there are some already. Raises
+        NoInterrupts.
+        """
+        return self._frames_in.queue.irq(handler)
+
+    def on_room(self, handler):
+        """Have `handler(queue)` called when there is room to transmit again after want_room()."""
+        self._frames_out.queue.irq(handler)
+        self._frames_out.queue.want_interrupts(False)
+
+    def want_room(self, wanted):
+        """Whether on_room()'s handler is to be called; returns whether there is room already."""
+        return self._frames_out.queue.want_interrupts(wanted)
+
+    # The control queue (5.1.6.5).
+
+    def set_promiscuous(self, on):
+        """Receive frames for whatever address, or no longer. OSError if it cannot be had."""
+        self._command(_RX_PROMISCUOUS, bytes((bool(on),)), F_CTRL_RX)
+
+    def set_all_multicast(self, on):
+        """Receive frames for all groups, or no longer. OSError if it cannot be had."""
+        self._command(_RX_ALL_MULTICAST, bytes((bool(on),)), F_CTRL_RX)
+
+    def set_filters(self, unicast=(), multicast=()):
+        """Receive frames for these addresses of 6 bytes only, besides the card's own.
+
+        OSError if it cannot be had.
+        """
+        data = b"".join(
+            len(macs).to_bytes(4, "little") + b"".join(macs) for macs in (unicast, multicast)
+        )
+        self._command(_MAC_TABLE_SET, data, F_CTRL_RX)
+
+    def announce_wanted(self):
+        """Whether the device asks the driver to tell the network where it is (5.1.6.5.4).
+
+        It does after a migration. The request is acknowledged by this.
+        """
+        if not self.features & F_GUEST_ANNOUNCE:
+            return False
+        if not self.transport.read_config(_STATUS, 2) & _S_ANNOUNCE:
+            return False
+        self._command(_ANNOUNCE_ACK, b"", F_GUEST_ANNOUNCE)
+        return True
+
+    def _command(self, command, data, feature):
+        if self._control is None or not self.features & feature:
+            raise OSError(EIO)
+        answer = Buffer(1)
+        answer.data[0] = 0xFF
+        readable = (command, data) if data else (command,)
+        self._control.request(readable, (answer,))
+        if answer.data[0] != _OK:
+            raise OSError(EIO)
