@@ -537,6 +537,13 @@ MP_DEFINE_CONST_OBJ_TYPE(
     locals_dict, &bridge_locals
     );
 
+// LAN(transport=None): what module _lan has by that name.
+static mp_obj_t network_lan(size_t n_args, const mp_obj_t *args) {
+    mp_obj_t module = mp_import_name(MP_QSTR__lan, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
+    return mp_call_function_n_kw(mp_load_attr(module, MP_QSTR_LAN), n_args, 0, args);
+}
+MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(network_lan_obj, 0, 1, network_lan);
+
 void bridges_init(void) {
     memset(bridges, 0, sizeof(bridges));
 }

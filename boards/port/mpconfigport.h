@@ -78,8 +78,10 @@
 #define MICROPY_PY_WEBSOCKET                    (1)
 #define MICROPY_PY_WEBREPL                      (1)
 extern const struct _mp_obj_type_t network_bridge_type;
+extern const struct _mp_obj_fun_builtin_var_t network_lan_obj;
 #define MICROPY_PORT_NETWORK_INTERFACES \
-    { MP_ROM_QSTR(MP_QSTR_Bridge), MP_ROM_PTR(&network_bridge_type) },
+    { MP_ROM_QSTR(MP_QSTR_Bridge), MP_ROM_PTR(&network_bridge_type) }, \
+    { MP_ROM_QSTR(MP_QSTR_LAN), MP_ROM_PTR(&network_lan_obj) },
 
 typedef intptr_t mp_int_t;
 typedef uintptr_t mp_uint_t;

@@ -1,0 +1,291 @@
+"""The network card as a device for raw frames, and as network.LAN with sockets."""
+
+import hashlib
+import socket
+import threading
+import time
+
+import pytest
+
+MAC = "52:54:00:ab:cd:ef"
+USER = ["-netdev", "user,id=net0"]
+CARD = f"virtio-net-device,netdev=net0,mac={MAC}"
+CONNECT = """
+import network, socket, time
+nic = network.LAN()
+nic.active(True)
+start = time.ticks_ms()
+while not nic.isconnected() and time.ticks_diff(time.ticks_ms(), start) < 20000:
+    time.sleep_ms(1)
+"""
+
+
+class Wire:
+    """The other end of the card's cable: frames as they are, in datagrams."""
+
+    def __init__(self):
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.settimeout(30)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", 0))
+            self._there = other.getsockname()
+        here = self._socket.getsockname()[1]
+        there = self._there[1]
+        self.arguments = [
+            "-netdev",
+            f"socket,id=net0,udp=127.0.0.1:{here},localaddr=127.0.0.1:{there}",
+        ]
+
+    def send(self, frame):
+        self._socket.sendto(frame, self._there)
+
+    def receive(self):
+        return self._socket.recv(65536)
+
+    def close(self):
+        self._socket.close()
+
+
+@pytest.fixture
+def wire():
+    wire = Wire()
+    yield wire
+    wire.close()
+
+
+@pytest.mark.parametrize("options", ["", ",event_idx=off,indirect_desc=off"])
+def test_frames_go_out_and_come_in(board, wire, legacy, options):
+    b = board(devices=[CARD + options], legacy=legacy, extra=wire.arguments)
+    b.exec("""
+        import mpy_virtio as virtio
+        net = virtio.Net()
+        buf = bytearray(2000)
+    """)
+    assert b.exec("print(net.mac.hex(':'), net.mtu, net.link)") == f"{MAC} 1500 True\n"
+    for size in (14, 60, 61, 1514):
+        frame = bytes(i * size & 0xFF for i in range(size))
+        b.exec(f"net.send(bytes(i * {size} & 0xff for i in range({size})))")
+        assert wire.receive() == frame
+        answer = bytes.fromhex(MAC.replace(":", "")) + frame[6:][::-1] + bytes(60)
+        wire.send(answer[:1514])
+        said = b.exec("n = net.receive_into(buf)\nprint(n, sum(buf[:n]))")
+        assert said == f"{len(answer[:1514])} {sum(answer[:1514])}\n"
+
+
+def test_many_frames_each_way(board, wire, legacy):
+    b = board(devices=[CARD], legacy=legacy, extra=wire.arguments)
+    b.start("""
+        import mpy_virtio as virtio
+        net = virtio.Net()
+        buf = bytearray(2000)
+        print("ready")
+        for i in range(500):
+            n = net.receive_into(buf, 30000)
+            net.send(memoryview(buf)[:n])
+    """)
+    b.read_until(b"ready\r\n")
+    head = bytes.fromhex(MAC.replace(":", "")) + b"\2\0\0\0\0\1\x88\xb5"
+    for i in range(500):
+        frame = head + bytes([i & 0xFF]) * (46 + i * 2)
+        wire.send(frame)
+        assert wire.receive() == frame
+    b.finish()
+
+
+def test_receiving_to_be_awaited(board, wire):
+    b = board(devices=[CARD], extra=wire.arguments)
+    b.start("""
+        import asyncio, mpy_virtio as virtio
+        net = virtio.Net()
+        buf = bytearray(2000)
+        async def main():
+            print("ready")
+            print(await net.areceive_into(buf, 20000), buf[14])
+        asyncio.run(main())
+    """)
+    b.read_until(b"ready\r\n")
+    wire.send(bytes.fromhex(MAC.replace(":", "")) + bytes(8) + b"\x07" * 100)
+    assert b.finish() == "114 7\n"
+
+
+def test_filters(board, wire):
+    b = board(devices=[CARD], extra=wire.arguments)
+    b.exec("""
+        import mpy_virtio as virtio
+        net = virtio.Net()
+        buf = bytearray(2000)
+        net.set_promiscuous(False)
+        net.set_all_multicast(False)
+        net.set_filters([b"\\2\\0\\0\\0\\0\\7"], [b"\\1\\0\\x5e\\0\\0\\1"])
+    """)
+    for receiver in (b"\2\0\0\0\0\6", b"\2\0\0\0\0\7", b"\1\0\x5e\0\0\2", b"\1\0\x5e\0\0\1"):
+        wire.send(receiver + bytes(54))
+    wire.send(bytes.fromhex(MAC.replace(":", "")) + bytes(54))
+    got = b.exec("for _ in range(3): print(bytes(buf[:net.receive_into(buf)][:6]).hex())")
+    assert got.split() == ["020000000007", "01005e000001", MAC.replace(":", "")]
+
+
+def test_dhcp_gives_an_address(board, legacy):
+    b = board(devices=[CARD], legacy=legacy, extra=USER)
+    said = b.exec(CONNECT + "print(nic.ifconfig(), nic.config('mac').hex(':'), nic.dropped())")
+    assert said == f"('10.0.2.15', '255.255.255.0', '10.0.2.2', '10.0.2.3') {MAC} (0, 0)\n"
+
+
+def test_it_is_there_again_after_a_soft_reset(board):
+    b = board(devices=[CARD], extra=USER)
+    for _ in range(5):
+        b.exec(CONNECT + "s = socket.socket(); s.bind(('', 80)); s.listen(1)")
+        assert b.exec("print(nic.isconnected(), network.LAN() is nic)") == "True True\n"
+        b.soft_reset()
+
+
+def test_without_an_answer_it_is_not_connected(board, wire):
+    b = board(devices=[CARD], extra=wire.arguments)
+    said = b.exec("""
+        import network, time
+        nic = network.LAN()
+        nic.active(True)
+        time.sleep_ms(500)
+        print(nic.isconnected(), nic.status())
+    """)
+    assert said == "False 2\n"
+
+
+def test_the_cable(board):
+    b = board(devices=[CARD.replace("net0", "net0,id=card")], extra=USER)
+    assert b.exec(CONNECT + "print(nic.status(), nic.link())") == "3 True\n"
+    for _ in range(3):
+        b.qmp("set_link", name="card", up=False)
+        assert b.exec("while nic.link(): time.sleep_ms(1)\nprint(nic.status())") == "1\n"
+        b.qmp("set_link", name="card", up=True)
+        b.exec("while not nic.isconnected(): time.sleep_ms(1)")
+
+
+def serve(handler):
+    """Start a TCP server on the host for one connection; returns its port and its thread."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(60)
+
+    def run():
+        with listener, listener.accept()[0] as connection:
+            connection.settimeout(60)
+            handler(connection)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    return listener.getsockname()[1], thread
+
+
+@pytest.mark.parametrize("size", [1, 1000, 2_000_000])
+def test_tcp_to_the_host(board, legacy, size):
+    received = bytearray()
+
+    def handler(connection):
+        while len(received) < size:
+            received.extend(connection.recv(1 << 20))
+        connection.sendall(received)
+
+    port, thread = serve(handler)
+    b = board(devices=[CARD], legacy=legacy, extra=USER)
+    said = b.exec(
+        CONNECT
+        + f"""
+import hashlib, os
+s = socket.socket()
+s.connect(("10.0.2.2", {port}))
+sent, got = hashlib.sha256(), hashlib.sha256()
+left = {size}
+while left:
+    data = os.urandom(min(left, 10000))
+    s.sendall(data)
+    sent.update(data)
+    left -= len(data)
+left = {size}
+while left:
+    data = s.recv(20000)
+    got.update(data)
+    left -= len(data)
+s.close()
+print(got.digest().hex(), sent.digest() == hashlib.sha256(b"").digest(), nic.dropped())
+""",
+        timeout=120,
+    )
+    thread.join(60)
+    digest, _, dropped = said.split(maxsplit=2)
+    assert digest == hashlib.sha256(received).hexdigest()
+    assert dropped == "(0, 0)\n"
+
+
+def test_tcp_from_the_host(board):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    b = board(devices=[CARD], extra=[*USER[:1], f"{USER[1]},hostfwd=tcp:127.0.0.1:{port}-:80"])
+    b.exec(CONNECT)
+    b.start("""
+        s = socket.socket()
+        s.bind(("0.0.0.0", 80))
+        s.listen(5)
+        print("listens")
+        for _ in range(3):
+            c, address = s.accept()
+            c.sendall(c.recv(100).upper())
+            c.close()
+    """)
+    b.read_until(b"listens\r\n")
+    for text in (b"one", b"two", b"three"):
+        with socket.create_connection(("127.0.0.1", port), 30) as connection:
+            connection.sendall(text)
+            assert connection.recv(100) == text.upper()
+    b.finish()
+
+
+def test_udp_to_the_host(board):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(30)
+        b = board(devices=[CARD], extra=USER)
+        b.start(
+            CONNECT
+            + f"""
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.sendto(b"ping", ("10.0.2.2", {server.getsockname()[1]}))
+print(s.recvfrom(100)[0])
+"""
+        )
+        data, address = server.recvfrom(100)
+        server.sendto(data + b" pong", address)
+        assert b.finish() == "b'ping pong'\n"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "s.accept()",
+        "c.connect(('10.0.2.77', 9))",
+        "u.recvfrom(10)",
+        "socket.getaddrinfo('nowhere.invalid', 80)",
+    ],
+)
+def test_ctrl_c_ends_a_wait(board, wire, call):
+    b = board(devices=[CARD], extra=wire.arguments)
+    b.exec("""
+        import network, socket
+        nic = network.LAN()
+        nic.active(True)
+        nic.ifconfig(("10.0.2.15", "255.255.255.0", "10.0.2.2", "10.0.2.3"))
+        s = socket.socket(); s.bind(("0.0.0.0", 80)); s.listen(1)
+        c = socket.socket()
+        u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    """)
+    b.start(f"""
+        try:
+            print("waits")
+            {call}
+        except KeyboardInterrupt:
+            print("interrupted")
+    """)
+    b.read_until(b"waits\r\n")
+    time.sleep(0.1)
+    b.interrupt()
+    assert "interrupted" in b.finish()
