@@ -1,5 +1,6 @@
 """QEMU's command lines: the one place that knows them."""
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -57,6 +58,51 @@ class Drive:
         ]
 
 
+@dataclass(frozen=True)
+class Network:
+    """A network card, and the arguments of the -netdev that it is on, but for its name."""
+
+    netdev: str
+
+    @classmethod
+    def parse(cls, net, forward=""):
+        """What NET and FORWARD of the Makefile mean; None is no card.
+
+        Raises ValueError, with a sentence.
+        """
+        if net == "user":
+            return cls(",".join(["user", *map(host_forward, forward.split())]))
+        if forward:
+            raise ValueError(f"FORWARD={forward} needs NET=user")
+        if net == "none":
+            return None
+        kind, _, place = net.partition(":")
+        if kind not in ("join", "listen") or not place:
+            raise ValueError(f"NET={net}: there are user, none, listen:PORT and join:PORT")
+        address = place if ":" in place else f"127.0.0.1:{place}"
+        return cls(f"socket,{'connect' if kind == 'join' else 'listen'}={address}")
+
+    def arguments(self, mac):
+        """Arguments that add this card to a machine."""
+        return [
+            *("-netdev", f"{self.netdev},id=net0"),
+            *("-device", f"virtio-net-device,netdev=net0,mac={mac}"),
+        ]
+
+
+def host_forward(ports):
+    """What -netdev takes for "8080:80": the board's port 80 is the host's port 8080."""
+    match = re.fullmatch(r"(\d+):(\d+)", ports)
+    if not match:
+        raise ValueError(f"FORWARD={ports}: it is a port of the host, a colon, and the board's")
+    return f"hostfwd=tcp:127.0.0.1:{match[1]}-:{match[2]}"
+
+
+def random_mac():
+    """An address that two boards on a network do not share."""
+    return "52:54:00:" + ":".join(f"{byte:02x}" for byte in os.urandom(3))
+
+
 def command(
     board,
     firmware,
@@ -67,6 +113,7 @@ def command(
     devices=(),
     memory=None,
     script=None,
+    network=None,
     extra=(),
 ):
     """Command line, a list, of a QEMU that runs `firmware` on the machine of `board`.
@@ -74,8 +121,8 @@ def command(
     `serial` is what QEMU's -serial takes: "mon:stdio", "chardev:name", ... `legacy` makes the
     VirtIO devices version 1. `drives` are Drive objects and `devices` strings for -device; the
     first of all, drives before devices, takes the highest slot. `memory` is a size as -m takes
-    it. `script` is the path of a file that the board runs in place of its REPL. `extra` is
-    appended as it is.
+    it. `script` is the path of a file that the board runs in place of its REPL. `network` is a
+    Network. `extra` is appended as it is.
     """
     machine = MACHINES[board]
     line = [machine.emulator, *machine.arguments, "-kernel", str(firmware)]
@@ -87,6 +134,8 @@ def command(
         line += drive.arguments(f"drive{number}")
     for device in devices:
         line += ["-device", device]
+    if network:
+        line += network.arguments(random_mac())
     if script:
         address = f"{script_address(board):#x}"
         line += ["-device", f"loader,file={escape(script)},addr={address},force-raw=on"]

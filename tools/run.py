@@ -30,6 +30,7 @@ def main():
         serial="stdio" if script else "mon:stdio",
         drives=[qemu.Drive(image)],
         devices=[qemu.ENTROPY],
+        network=network(),
         memory=os.environ.get("MEM"),
         script=loadable(script),
         extra=(WAIT_FOR_GDB if debugging else []) + shlex.split(os.environ.get("QEMU_ARGS", "")),
@@ -53,6 +54,17 @@ def file_named_by(variable):
     if not path.is_file():
         raise SystemExit(f"{variable}={name}: no such file")
     return path
+
+
+def network():
+    """The qemu.Network that NET and FORWARD ask for; None for no network card.
+
+    Raises SystemExit when they make no sense.
+    """
+    try:
+        return qemu.Network.parse(os.environ.get("NET") or "user", os.environ.get("FORWARD", ""))
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
 
 
 def loadable(script):

@@ -43,8 +43,22 @@ class Wire:
     def receive(self):
         return self._socket.recv(65536)
 
+    def take_over(self):
+        """Let go by what the board has sent at boot: TAKE_OVER ends it."""
+        while self.receive() != b"mark" * 15:
+            pass
+
     def close(self):
         self._socket.close()
+
+
+# The card without the interface that it is at boot.
+TAKE_OVER = """
+import mpy_virtio as virtio
+net = virtio.Net(virtio.probe()[0])
+net.send(b"mark" * 15)
+buf = bytearray(2000)
+"""
 
 
 @pytest.fixture
@@ -57,11 +71,8 @@ def wire():
 @pytest.mark.parametrize("options", ["", ",event_idx=off,indirect_desc=off"])
 def test_frames_go_out_and_come_in(board, wire, legacy, options):
     b = board(devices=[CARD + options], legacy=legacy, extra=wire.arguments)
-    b.exec("""
-        import mpy_virtio as virtio
-        net = virtio.Net()
-        buf = bytearray(2000)
-    """)
+    b.exec(TAKE_OVER)
+    wire.take_over()
     assert b.exec("print(net.mac.hex(':'), net.mtu, net.link)") == f"{MAC} 1500 True\n"
     for size in (14, 60, 61, 1514):
         frame = bytes(i * size & 0xFF for i in range(size))
@@ -75,16 +86,13 @@ def test_frames_go_out_and_come_in(board, wire, legacy, options):
 
 def test_many_frames_each_way(board, wire, legacy):
     b = board(devices=[CARD], legacy=legacy, extra=wire.arguments)
+    b.exec(TAKE_OVER)
+    wire.take_over()
     b.start("""
-        import mpy_virtio as virtio
-        net = virtio.Net()
-        buf = bytearray(2000)
-        print("ready")
         for i in range(500):
             n = net.receive_into(buf, 30000)
             net.send(memoryview(buf)[:n])
     """)
-    b.read_until(b"ready\r\n")
     head = bytes.fromhex(MAC.replace(":", "")) + b"\2\0\0\0\0\1\x88\xb5"
     for i in range(500):
         frame = head + bytes([i & 0xFF]) * (46 + i * 2)
@@ -95,26 +103,23 @@ def test_many_frames_each_way(board, wire, legacy):
 
 def test_receiving_to_be_awaited(board, wire):
     b = board(devices=[CARD], extra=wire.arguments)
+    b.exec(TAKE_OVER)
+    wire.take_over()
     b.start("""
-        import asyncio, mpy_virtio as virtio
-        net = virtio.Net()
-        buf = bytearray(2000)
+        import asyncio
         async def main():
-            print("ready")
             print(await net.areceive_into(buf, 20000), buf[14])
         asyncio.run(main())
     """)
-    b.read_until(b"ready\r\n")
     wire.send(bytes.fromhex(MAC.replace(":", "")) + bytes(8) + b"\x07" * 100)
     assert b.finish() == "114 7\n"
 
 
 def test_filters(board, wire):
     b = board(devices=[CARD], extra=wire.arguments)
+    b.exec(TAKE_OVER)
+    wire.take_over()
     b.exec("""
-        import mpy_virtio as virtio
-        net = virtio.Net()
-        buf = bytearray(2000)
         net.set_promiscuous(False)
         net.set_all_multicast(False)
         net.set_filters([b"\\2\\0\\0\\0\\0\\7"], [b"\\1\\0\\x5e\\0\\0\\1"])
@@ -138,6 +143,37 @@ def test_it_is_there_again_after_a_soft_reset(board):
         b.exec(CONNECT + "s = socket.socket(); s.bind(('', 80)); s.listen(1)")
         assert b.exec("print(nic.isconnected(), network.LAN() is nic)") == "True True\n"
         b.soft_reset()
+
+
+def test_it_is_there_at_boot(board):
+    b = board(devices=[CARD], extra=USER)
+    said = b.exec("""
+        import network, time
+        while not network.LAN().isconnected(): time.sleep_ms(1)
+        print(network.LAN().active(), len(network.route()))
+    """)
+    assert said == "True 1\n"
+
+
+def test_a_card_that_is_taken_over_is_no_interface_any_more(board):
+    b = board(devices=[CARD], extra=USER)
+    said = b.exec(
+        CONNECT
+        + """
+import mpy_virtio as virtio
+card = virtio.Net(virtio.probe()[0])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.sendto(b"nowhere", ("10.0.2.2", 9))
+time.sleep_ms(1)
+print(network.route(), card.link)
+nic = network.LAN()
+nic.active(True)
+while not nic.isconnected(): time.sleep_ms(1)
+nic.deinit()
+print(network.route())
+"""
+    )
+    assert said == "[] True\n[]\n"
 
 
 def test_without_an_answer_it_is_not_connected(board, wire):

@@ -68,3 +68,38 @@ def test_memory_and_extra():
     line = command(memory="256M", extra=["-icount", "0"])
     assert values(line, "-m") == ["256M"]
     assert line[-2:] == ["-icount", "0"]
+
+
+def test_a_network_card_has_an_address_of_its_own():
+    network = qemu.Network.parse("user")
+    lines = [command(network=network) for _ in range(2)]
+    assert values(lines[0], "-netdev") == ["user,id=net0"]
+    macs = {values(line, "-device")[-1].rpartition("mac=")[2] for line in lines}
+    assert len(macs) == 2
+    assert all(mac.startswith("52:54:00:") for mac in macs)
+
+
+@pytest.mark.parametrize(
+    "net, forward, netdev",
+    [
+        ("user", "8080:80", "user,hostfwd=tcp:127.0.0.1:8080-:80"),
+        ("user", "1:2 3:4", "user,hostfwd=tcp:127.0.0.1:1-:2,hostfwd=tcp:127.0.0.1:3-:4"),
+        ("listen:5000", "", "socket,listen=127.0.0.1:5000"),
+        ("join:5000", "", "socket,connect=127.0.0.1:5000"),
+        ("join:10.1.2.3:5000", "", "socket,connect=10.1.2.3:5000"),
+    ],
+)
+def test_networks(net, forward, netdev):
+    assert qemu.Network.parse(net, forward).netdev == netdev
+
+
+def test_no_network():
+    assert qemu.Network.parse("none") is None
+
+
+@pytest.mark.parametrize(
+    "net, forward", [("usr", ""), ("join", ""), ("user", "80"), ("none", "80:80"), ("tap:x", "")]
+)
+def test_networks_that_make_no_sense(net, forward):
+    with pytest.raises(ValueError, match="NET|FORWARD"):
+        qemu.Network.parse(net, forward)

@@ -1,5 +1,6 @@
 import _startup
 
 _startup.mount_disk()
+_startup.start_network()
 
 del _startup

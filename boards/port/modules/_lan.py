@@ -1,42 +1,52 @@
 """network.LAN: the VirtIO network card as an interface."""
 
 import network
+from micropython import const
 
 import mpy_virtio
-from mpy_virtio.transport.base import live_at
+from mpy_virtio.errors import DeviceNotReady
 
-_lan = None
+# Of network.Bridge.
+_MAX_MTU = const(9000)
+
+# By the address of the card.
+_lans = {}
 
 
 def LAN(transport=None):
-    """The interface of the card behind `transport`, or of the first one; always the same object.
+    """The interface of the card behind `transport`, or of the first one; the same each time.
 
-    It is inactive at first. Raises DeviceNotFound.
+    Raises DeviceNotFound.
     """
-    global _lan
-    if transport is None:
-        if _lan is None:
-            _lan = _LAN(mpy_virtio.Net())
-        return _lan
-    live = live_at(transport.address)
-    if _lan is not None and live is not None and live.driver is _lan.card:
-        return _lan
-    lan = _LAN(mpy_virtio.Net(transport))
-    _lan = _lan or lan
-    return lan
+    address = None
+    if transport is not None:
+        address = transport.address
+    elif _lans:
+        address = min(_lans)
+    if address not in _lans:
+        lan = _LAN(mpy_virtio.Net(transport))
+        address = lan.card.transport.address
+        _lans[address] = lan
+    return _lans[address]
 
 
 class _LAN(network.Bridge):
     def __init__(self, card):
         self.card = card
-        mac = card.mac or _made_up_mac()
-        super().__init__(mac, self._transmit, mtu=card.mtu)
+        super().__init__(card.mac or _made_up_mac(), self._transmit, mtu=min(card.mtu, _MAX_MTU))
         self._frames_in = self.frames_in
         self._frames_out = self.frames_out
-        card.on_receive(self._receive)
         card.on_room(self._transmit)
         card.irq(self._config_changed)
         self._config_changed(card)
+        if card.on_receive(self._receive):
+            self._receive(None)
+
+    def deinit(self):
+        """Take the interface away, and reset the card, if it has not got another driver by now."""
+        _lans.pop(self.card.transport.address, None)
+        super().deinit()
+        self.card.deinit()
 
     def __repr__(self):
         return "<LAN {}>".format(":".join("{:02x}".format(byte) for byte in self.config("mac")))
@@ -47,7 +57,13 @@ class _LAN(network.Bridge):
             pass
 
     def _transmit(self, _):
-        card = self.card
+        try:
+            self._transmit_all(self.card)
+        except DeviceNotReady:
+            # The card was reset, or somebody else drives it.
+            self.deinit()
+
+    def _transmit_all(self, card):
         card.want_room(False)
         while self.waiting():
             if not card.transmit(self._frames_out) and not card.want_room(True):

@@ -1,10 +1,14 @@
-"""Mounts the first disk at "/", and lists the devices when a cold start leads to a REPL."""
+"""Mounts the first disk at "/", and has the first network card look for an address.
+
+It lists the devices when a cold start leads to a REPL.
+"""
 
 from errno import ENODEV
 
 import vfs
 from micropython import const
 
+_NETWORK_CARD = const(1)
 _BLOCK_DEVICE = const(2)
 
 # What was found, a line for each device.
@@ -19,8 +23,21 @@ def mount_disk():
         _lines.append("disk not mounted: " + _reason(error))
 
 
+def start_network():
+    """Activate the interface of the first network card, which gets its address in time."""
+    try:
+        import mpy_virtio
+
+        if any(one.device_type == _NETWORK_CARD for one in mpy_virtio.probe()):
+            import network
+
+            network.LAN().active(True)
+    except Exception as error:
+        _lines.append("network not started: " + _reason(error))
+
+
 def list_devices():
-    """Print what mount_disk() found."""
+    """Print what was found."""
     for line in _lines:
         print(line)
 
