@@ -347,8 +347,9 @@ class RegisterFile(Witness):
     def _start_reset(self):
         self._was_reset = True
         self._reset_seen = False
-        self._reads_to_reset = self.reset_reads
-        if not self.reset_reads:
+        # A status that reads 0 says that the reset is through.
+        self._reads_to_reset = self.reset_reads if self.status else 0
+        if not self._reads_to_reset:
             self._complete_reset()
 
     def _complete_reset(self):

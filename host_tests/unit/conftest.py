@@ -23,6 +23,9 @@ settings.load_profile("quick")
 
 def pytest_configure(config):
     config.addinivalue_line(
+        "markers", "hostile: long random walks of a driver against a device that lies (slow)"
+    )
+    config.addinivalue_line(
         "markers", "mutants: break the package on purpose, to see that its tests notice (slow)"
     )
 
@@ -54,6 +57,7 @@ WITH_TWINS = (
     "queue",
     "queue_properties",
     "lying_device",
+    "hostile_disk",
     "block",
     "entropy",
     "interrupts",
