@@ -93,7 +93,13 @@ _TOO_SHORT = const(4)
 # A request of 1 MiB takes about as long on QEMU's default disk.
 LOOKS = 300
 
-_WORD = 0xFFFFFFFF
+
+def _mask(bits):
+    return (1 << bits) - 1
+
+
+# Computed here, it is a small int on a 64-bit board; as a constant of frozen code it is not.
+_WORD = _mask(32)
 
 
 def reference(thing):
