@@ -88,6 +88,14 @@ def twin(request):
         yield chosen
 
 
+@pytest.fixture(autouse=True)
+def with_twin(request):
+    """Has the twin in its place, also for a test that does not ask for it by name."""
+    callspec = getattr(request.node, "callspec", None)
+    if callspec is not None and "twin" in callspec.params:
+        request.getfixturevalue("twin")
+
+
 @pytest.fixture
 def set_up_queue():
     """A function that brings up an Echo, and makes its queue 0 with `size` entries.
