@@ -16,7 +16,7 @@
 # make conformance runs MicroPython's own test suite on a board, and fails if one of them fails
 # make bench       measures a board beside a bare-metal C program; the figures are in
 #                  build/bench.json, too
-#   PARTS=         some of it: block, boot, heartbeat, memory, size
+#   PARTS=         some of it: block, boot, heartbeat, interrupts, memory, size
 # make cuts        cuts the power of a board that writes files, CUTS= times (1000), and looks for
 #                  what is lost; SEED= makes the same cuts again
 # make stock       builds MicroPython's own QEMU port with our package in it and nothing else

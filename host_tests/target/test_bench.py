@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tools import BOARD, qemu
-from tools.bench import block, cases, yardstick
+from tools.bench import block, cases, interrupts, memory, yardstick
 
 COUNT = 48
 
@@ -38,12 +38,13 @@ def test_a_round_has_figures_of_the_board_and_of_c(firmware_elf):
     disk_cases = [
         cases.Case("register", ways=("registers",), count=100),
         cases.Case("read", 4096, 1, 10),
+        cases.Case("entropy", 1000, count=10, entropy=True, ways=("entropy",)),
         cases.Case("batch", 512, 16, 32, write=True),
     ]
     file_cases = [replace(case, size=65536) for case in cases.file_cases()]
     figures = block.measure_on(BOARD, "default", disk_cases, file_cases, rounds=1)
     names = {figure.name.partition(",")[0] for figure in figures}
-    assert {"register", "read", *(case.name for case in file_cases)} <= names
+    assert {"register", "read", "entropy", *(case.name for case in file_cases)} <= names
     assert all(figure.value > 0 and figure.c > 0 for figure in figures)
 
 
@@ -51,3 +52,18 @@ def test_a_back_end_that_qemu_refuses_is_missing(firmware_elf, monkeypatch):
     monkeypatch.setattr(block, "BACK_ENDS", {"odd": "aio=odd"})
     (figure,) = block.measure(BOARD)
     assert block.report([figure])[1:] == ["odd: QEMU does not start with it on this host"]
+
+
+def test_the_c_program_asks_for_entropy_and_accesses_registers(tmp_path):
+    image = tmp_path / "disk.img"
+    image.write_bytes(bytes(1 << 20))
+    with yardstick.Yardstick(yardstick.build(BOARD), BOARD, qemu.Drive(image)) as c:
+        assert c.run(cases.Case("", 65536, entropy=True), 3) > 0
+        assert c.run(cases.Case(""), 10) > 0
+        assert c.run(cases.Case("", write=True), 10) > 0
+
+
+@pytest.mark.parametrize("part", [interrupts, memory])
+def test_the_other_parts_have_figures(firmware_elf, part):
+    figures = part.measure(BOARD, rounds=1)
+    assert figures and all(figure.value > 0 for figure in figures)

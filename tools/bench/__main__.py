@@ -9,9 +9,16 @@ import os
 from dataclasses import asdict
 
 from tools import BOARD, BUILD, firmware, tell
-from tools.bench import block, boot, heartbeat, memory, size
+from tools.bench import block, boot, heartbeat, interrupts, memory, size
 
-PARTS = {"block": block, "boot": boot, "heartbeat": heartbeat, "memory": memory, "size": size}
+PARTS = {
+    "block": block,
+    "boot": boot,
+    "heartbeat": heartbeat,
+    "interrupts": interrupts,
+    "memory": memory,
+    "size": size,
+}
 RESULTS = BUILD / "bench.json"
 
 

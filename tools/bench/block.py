@@ -58,7 +58,7 @@ def measure_on(name, back_end, disk_cases=None, file_cases=None, rounds=ROUNDS):
         c_drive, *drives = make_drives(Path(folder), BACK_ENDS[back_end])
         with (
             yardstick.Yardstick(elf, name, c_drive) as c,
-            Board(firmware.path_of(name), name, drives=drives, memory="128M") as board,
+            Board(firmware.path_of(name), name, drives=drives, devices=[qemu.ENTROPY]) as board,
         ):
             pair = Pair(c, board, rounds)
             samples = pair.run_all(
@@ -139,9 +139,7 @@ class Pair:
 
     def time_c(self, case, count):
         """Microseconds a request that C takes."""
-        if case.size:
-            return self.c.block(case, count) / 1000 / count
-        return self.c.registers(count, case.write) / 1000 / count
+        return self.c.run(case, count) / 1000 / count
 
 
 def count_for(microseconds, case):

@@ -9,8 +9,9 @@ MIB = 1 << 20
 class Case:
     """Requests of `size` bytes, `depth` of them in flight, at random places; `count` at most.
 
-    Without a size it is accesses to a register. `ways` are what on_board/block.py calls
-    the functions that do it: those that it has not got are left out.
+    Without a size it is accesses to a register, with `entropy` requests of random bytes. `ways`
+    are what on_board/block.py calls the functions that do it: those that it has not got are left
+    out.
     """
 
     name: str
@@ -19,10 +20,11 @@ class Case:
     count: int = 0
     write: bool = False
     in_order: bool = False
+    entropy: bool = False
     ways: tuple = ("readblocks", "prepared")
 
     def name_of(self, way):
-        return self.name if way == "registers" else f"{self.name}, {way}"
+        return f"{self.name}, {way}" if len(self.ways) > 1 else self.name
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class FileCase:
     count: int = 16
     write: bool = False
     in_order: bool = True
+    entropy: bool = False
 
 
 def disk_cases():
@@ -48,7 +51,8 @@ def disk_cases():
             cases.append(Case(name, size, depth, 64 * depth, ways=("prepared",)))
     cases.append(Case("64 KiB sequential {}", 65536, 1, 200, in_order=True))
     cases.append(Case("1 MiB sequential {}", MIB, 1, 40, in_order=True))
-    return both_directions(cases)
+    entropy = Case("64 KiB of entropy", 65536, count=100, entropy=True, ways=("entropy",))
+    return [*both_directions(cases), entropy]
 
 
 def file_cases():

@@ -66,4 +66,11 @@ def heading(back_end):
 def cells(one):
     if one is None:
         return f"{'-':>11}{'-':>9}{'-':>8}{'-':>8}"
-    return f"{one.value:11.4g}{one.c:9.4g}{one.ratio:8.3g}{one.best_ratio:8.3g}"
+    return (
+        f"{short(one.value):>11}{short(one.c):>9}{short(one.ratio):>8}{short(one.best_ratio):>8}"
+    )
+
+
+def short(value):
+    """Three digits of a value, which is as much as it is good for, or all before the point."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"

@@ -1,14 +1,19 @@
 """What importing the package costs, and how much memory is there."""
 
-from tools import firmware
+import tempfile
+
+from tools import firmware, qemu
 from tools.bench import Figure, figure_of
 from tools.board import Board
 
 ROUNDS = 5
 
-# The firmware has imported the package by the time it runs this.
+# The firmware has imported the package, and driven the disk, by the time it runs this.
 _IMPORT = """
 import gc, sys, time
+import mpy_virtio
+mpy_virtio.Block().deinit()
+del mpy_virtio
 for name in list(sys.modules):
     if name.startswith("mpy_virtio"):
         del sys.modules[name]
@@ -24,20 +29,55 @@ print(taken, gc.mem_alloc() - before)
 """
 
 
-def measure(name):
-    package, driver = [], []
-    with Board(firmware.path_of(name), name) as board:
-        free = int(board.exec("import gc\ngc.collect()\nprint(gc.mem_free())"))
-        for _ in range(ROUNDS):
-            board.soft_reset()
-            board.exec(_IMPORT)
-            package.append(cost_of(board, "import mpy_virtio"))
-            driver.append(cost_of(board, "mpy_virtio.Block"))
-    figures = [Figure("heap free after boot", free / 1024, "KiB")]
-    for statement, costs in (("import mpy_virtio", package), ("mpy_virtio.Block", driver)):
-        figures.append(figure_of(statement, "ms", [taken / 1000 for taken, _ in costs]))
-        figures.append(figure_of("  its heap", "bytes", [size for _, size in costs]))
-    return figures
+# In this order: what each needs is there by then.
+_STEPS = {
+    "import mpy_virtio": "import mpy_virtio",
+    "mpy_virtio.Block": "mpy_virtio.Block",
+    "a Block, ready": "disk = mpy_virtio.Block()",
+    "an Entropy, ready": "rng = mpy_virtio.Entropy()",
+    "a VirtQueue of 16": "queue = mpy_virtio.VirtQueue(transport, 0, 16)",
+}
+_BEFORE = {
+    "an Entropy, ready": "mpy_virtio.Entropy",
+    "a VirtQueue of 16": """
+transport = rng.transport
+rng.deinit()
+del rng
+transport.begin_init()
+""",
+}
+
+
+def measure(name, rounds=ROUNDS):
+    costs = {step: [] for step in _STEPS}
+    with tempfile.NamedTemporaryFile() as image:
+        image.truncate(1 << 20)
+        drives = [qemu.Drive(image.name)]
+        with Board(firmware.path_of(name), name, drives=drives, devices=[qemu.ENTROPY]) as board:
+            free = int(board.exec("import gc\ngc.collect()\nprint(gc.mem_free())"))
+            for _ in range(rounds):
+                board.soft_reset()
+                board.exec(_IMPORT)
+                for step, statement in _STEPS.items():
+                    if step in _BEFORE:
+                        board.exec(_BEFORE[step])
+                    costs[step].append(cost_of(board, statement))
+    return [Figure("heap free after boot", free / 1024, "KiB"), *figures(costs)]
+
+
+def figures(costs):
+    """The Figures of costs, a list of (microseconds, bytes) by step."""
+    made = []
+    for step, samples in costs.items():
+        made.append(figure_of(step, "ms", [taken / 1000 for taken, _ in samples]))
+        made.append(figure_of("  its heap", "bytes", sizes_of(samples)))
+    ready = [sum(sizes) for sizes in zip(*map(sizes_of, list(costs.values())[:3]), strict=True)]
+    made.append(figure_of("heap of all up to a Block that is ready", "bytes", ready))
+    return made
+
+
+def sizes_of(samples):
+    return [size for _, size in samples]
 
 
 def cost_of(board, statement):

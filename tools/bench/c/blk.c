@@ -66,6 +66,7 @@ bool blk_run(struct virtio *device, const struct access *access) {
         || access->size > MEMORY / access->depth) {
         return false;
     }
+    uint32_t written = access->write ? 1 : access->size + 1;
     prepare(access);
     for (uint32_t i = 0; i < access->depth; ++i) {
         free[i] = i;
@@ -88,12 +89,14 @@ bool blk_run(struct virtio *device, const struct access *access) {
         }
         uint32_t low = left > 0 ? access->low : 0;
         while (in_flight > low) {
-            int id = virtio_poll(device);
+            uint32_t len;
+            int id = virtio_poll(device, &len);
             if (id < 0) {
                 continue;
             }
             uint32_t i = id / SEGMENTS;
-            if (i >= access->depth || ((volatile struct slot *)&slots[i])->status != S_OK) {
+            if (i >= access->depth || len != written
+                || ((volatile struct slot *)&slots[i])->status != S_OK) {
                 return false;
             }
             free[free_count++] = i;

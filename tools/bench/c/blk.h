@@ -1,5 +1,8 @@
 // The block device (5.2) as fast as C gets it.
 
+#ifndef BENCH_BLK_H
+#define BENCH_BLK_H
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,3 +24,5 @@ bool blk_start(struct virtio *device, bool event_idx);
 
 // Makes the requests, and returns whether all of them went well.
 bool blk_run(struct virtio *device, const struct access *access);
+
+#endif

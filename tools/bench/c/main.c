@@ -4,15 +4,16 @@
 //   <what> <write> <random> <size> <depth> <low> <count> <event index>
 //
 // all of them numbers, those of struct access in blk.h; what: 0 ends QEMU, 1 accesses the disk,
-// 2 reads (or writes) a register `count` times. It answers with the nanoseconds that took, or with
-// "error".
+// 2 reads (or writes) a register `count` times, 3 asks the entropy device for `size` bytes `count`
+// times. It answers with the nanoseconds that took, or with "error".
 
 #include "py/mpconfig.h"
 #include "py/mphal.h"
 #include "blk.h"
 #include "hardware.h"
+#include "rng.h"
 
-enum { END, BLOCK, REGISTER };
+enum { END, BLOCK, REGISTER, ENTROPY };
 
 static uint32_t read_number(void) {
     uint32_t number = 0;
@@ -61,13 +62,16 @@ int main(void) {
         access.depth = read_number();
         access.low = read_number();
         access.count = read_number();
-        bool ok = blk_start(&device, read_number());
+        bool event_idx = read_number();
         if (what == END) {
             power_off(0);
         }
+        bool ok = what == ENTROPY ? rng_start(&device) : blk_start(&device, event_idx);
         uint64_t start = clock_ticks();
         if (ok && what == REGISTER) {
             access_register(device.regs, access.write, access.count);
+        } else if (ok && what == ENTROPY) {
+            ok = rng_run(&device, access.size, access.count);
         } else if (ok) {
             ok = blk_run(&device, &access);
         }

@@ -1,5 +1,8 @@
 // A VirtIO 1.2 device over MMIO (4.2.2), polled, with one split virtqueue (2.7).
 
+#ifndef BENCH_VIRTIO_H
+#define BENCH_VIRTIO_H
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -87,11 +90,16 @@ static inline void virtio_kick(struct virtio *self) {
     }
 }
 
-// The first descriptor of a chain that the device has returned, or -1 if there is none.
-static inline int virtio_poll(struct virtio *self) {
+// The first descriptor of a chain that the device has returned, or -1 if there is none; `len` is how
+// many bytes it has written.
+static inline int virtio_poll(struct virtio *self, uint32_t *len) {
     if (self->queue->used.idx == self->used_idx) {
         return -1;
     }
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return self->queue->used.ring[self->used_idx++ % QUEUE_SIZE].id;
+    uint16_t i = self->used_idx++ % QUEUE_SIZE;
+    *len = self->queue->used.ring[i].len;
+    return self->queue->used.ring[i].id;
 }
+
+#endif

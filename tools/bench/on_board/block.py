@@ -1,5 +1,5 @@
-# Accesses to the first disk, each way in which a driver's user can make them. All sizes are in
-# bytes; each function returns the microseconds that `count` requests took.
+# Accesses to the first disk and the entropy device, each way in which a driver's user can make
+# them. All sizes are in bytes; each function returns the microseconds that `count` requests took.
 
 import gc
 import random
@@ -9,6 +9,7 @@ from array import array
 import mpy_virtio as virtio
 
 disk = virtio.Block()
+rng = virtio.Entropy()
 memory = bytearray(1 << 20)
 
 
@@ -70,6 +71,15 @@ def registers(write, in_order, size, depth, count):
     return time.ticks_diff(time.ticks_us(), start)
 
 
-WAYS = [registers, readblocks]
+def entropy(write, in_order, size, depth, count):
+    buf = memoryview(memory)[:size]
+    gc.collect()
+    start = time.ticks_us()
+    for _ in range(count):
+        rng.readinto(buf)
+    return time.ticks_diff(time.ticks_us(), start)
+
+
+WAYS = [registers, entropy, readblocks]
 if hasattr(disk, "prepare"):
     WAYS.append(prepared)
