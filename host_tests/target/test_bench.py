@@ -17,7 +17,7 @@ def test_the_c_program_makes_the_requests_it_is_told_to(tmp_path, size, depth, w
     image.write_bytes(bytes(4 << 20))
     case = cases.Case("", size, depth, write=write)
     with yardstick.Yardstick(yardstick.build(BOARD), BOARD, qemu.Drive(image)) as c:
-        assert c.block(case, COUNT) > 0
+        assert c.run(case, COUNT) > 0
         c.board.resume()
         drives = c.board.qmp("query-blockstats")
     (stats,) = (one["stats"] for one in drives if one["device"] == "drive0")
@@ -31,7 +31,7 @@ def test_the_c_program_says_when_a_request_fails(tmp_path):
     drive = qemu.Drive(image, readonly=True)
     with yardstick.Yardstick(yardstick.build(BOARD), BOARD, drive) as c:
         with pytest.raises(yardstick.BoardError, match="answered error"):
-            c.block(cases.Case("", 4096, 1, write=True), 1)
+            c.run(cases.Case("", 4096, 1, write=True), 1)
 
 
 def test_a_round_has_figures_of_the_board_and_of_c(firmware_elf):
