@@ -15,7 +15,7 @@ from tools import BOARD, ROOT, disk, qemu
 
 def as_on_this_board(text):
     """README.md shows the first board; on others the devices are elsewhere."""
-    for number, address in enumerate(("10008000", "10007000")):
+    for number, address in enumerate(("10008000", "10007000", "10006000")):
         text = re.sub(f"^    0x{address}", f"    {slot(number):#010x}", text, flags=re.M)
         text = text.replace(f"0x{address}", f"{slot(number):#x}")
     machine = qemu.MACHINES[BOARD]
@@ -40,7 +40,11 @@ def newcomers_board(board, tmp_path):
     """A function that starts the board of `make run`, with more devices if you like."""
     image = tmp_path / "disk.img"
     disk.make_fat(image, 32, disk.DEMO_FILES)
-    return lambda *more: board(drives=[qemu.Drive(image)], devices=[qemu.ENTROPY, *more])
+    return lambda *more: board(
+        drives=[qemu.Drive(image)],
+        devices=[qemu.ENTROPY, *more],
+        network=qemu.Network.parse("user"),
+    )
 
 
 def sessions(text):
@@ -106,8 +110,8 @@ def test_make_run_ends_as_promised(firmware_elf, tmp_path):
     seen = [line.strip() for line in shown.replace(b"\r", b"").decode().splitlines()]
     # The disk is another one, and MicroPython's version and date are the source's.
     assert re.fullmatch(rf"{BOARD} in QEMU, disk .*; leave with Ctrl-A X", seen[0])
-    assert seen[1:3] == lines[1:3] and seen[4:] == lines[4:]
-    assert re.fullmatch(rf"MicroPython v[0-9.]+ on [0-9-]+; QEMU virt with {MCU}", seen[3])
+    assert seen[1:4] == lines[1:4] and seen[5:] == lines[5:]
+    assert re.fullmatch(rf"MicroPython v[0-9.]+ on [0-9-]+; QEMU virt with {MCU}", seen[4])
 
 
 def test_the_qemu_command_by_hand(firmware_elf, tmp_path):
