@@ -63,6 +63,7 @@ def test_a_round_is_whole_batches_of_about_the_same_time():
     assert block.count_for(block.ROUND_US / 100, case) == 96
     assert block.count_for(block.ROUND_US / 5, case) == 16
     assert block.count_for(0.001, case) == 992
+    assert block.count_for(0, case) == 992
 
 
 def test_cases_are_reads_and_writes_with_names_of_their_own():

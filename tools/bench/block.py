@@ -144,5 +144,6 @@ class Pair:
 
 def count_for(microseconds, case):
     """How many requests make a round of about ROUND_US: whole batches, at most `case.count`."""
-    batches = int(min(ROUND_US / microseconds, case.count) / case.depth)
+    # Less than a tick of the board's clock is 0.
+    batches = int(min(ROUND_US / max(microseconds, 0.001), case.count) / case.depth)
     return max(1, batches) * case.depth
