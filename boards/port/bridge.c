@@ -11,6 +11,7 @@
 #include "lwip/apps/mdns.h"
 #include "lwip/dhcp.h"
 #include "lwip/dhcp6.h"
+#include "lwip/dns.h"
 #include "lwip/etharp.h"
 #include "lwip/ethip6.h"
 #include "lwip/memp.h"
@@ -343,8 +344,20 @@ static mp_obj_t bridge_isconnected(mp_obj_t self_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(bridge_isconnected_obj, bridge_isconnected);
 
+// MicroPython leaves it open whether the address of the DNS server that it was given is IPv4's.
+static void mend_dns_server(void) {
+    ip_addr_t server = *dns_getserver(0);
+    IP_SET_TYPE(&server, IPADDR_TYPE_V4);
+    dns_setserver(0, &server);
+}
+
 static mp_obj_t bridge_ifconfig(size_t n_args, const mp_obj_t *args) {
-    return mod_network_nic_ifconfig(&interface_of(args[0])->netif, n_args - 1, args + 1);
+    struct netif *netif = &interface_of(args[0])->netif;
+    mp_obj_t result = mod_network_nic_ifconfig(netif, n_args - 1, args + 1);
+    if (n_args > 1 && !mp_obj_is_str(args[1])) {
+        mend_dns_server();
+    }
+    return result;
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_ifconfig_obj, 1, 2, bridge_ifconfig);
 

@@ -325,3 +325,70 @@ def test_ctrl_c_ends_a_wait(board, wire, call):
     time.sleep(0.1)
     b.interrupt()
     assert "interrupted" in b.finish()
+
+
+def dns_answer(query):
+    """A frame that answers the DNS query in the frame `query`: 192.0.2.1, from whom it asked."""
+    ip, udp, dns = bytearray(query[14:34]), query[34:42], query[42:]
+    record = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\1"
+    dns = dns[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + dns[12:] + record
+    ip[2:4] = (28 + len(dns)).to_bytes(2, "big")
+    ip[12:16], ip[16:20], ip[10:12] = ip[16:20], ip[12:16], b"\0\0"
+    total = sum(int.from_bytes(ip[i : i + 2], "big") for i in range(0, 20, 2))
+    ip[10:12] = (0xFFFF - (total % 0xFFFF)).to_bytes(2, "big")
+    udp = udp[2:4] + udp[:2] + (8 + len(dns)).to_bytes(2, "big") + b"\0\0"
+    return query[6:12] + query[:6] + b"\x08\0" + bytes(ip) + udp + dns
+
+
+def next_query(wire):
+    """The next DNS query from the board, whose ARP requests are answered until then."""
+    while True:
+        frame = wire.receive()
+        if (
+            frame[12:14] == b"\x08\x06"
+            and frame[20:22] == b"\0\1"
+            and frame[28:32] != frame[38:42]
+        ):
+            peer = b"\2\0\0\0\0\2"
+            arp = b"\0\2" + peer + frame[38:42] + frame[22:32]
+            wire.send(frame[6:12] + peer + frame[12:20] + arp + bytes(18))
+        elif frame[12:14] == b"\x08\0" and frame[36:38] == b"\0\x35":
+            return frame
+
+
+def test_an_answer_that_nobody_waits_for_any_more_does_no_harm(board, wire):
+    b = board(devices=[CARD], extra=wire.arguments)
+    b.exec("""
+        import network, socket
+        nic = network.LAN()
+        nic.ifconfig(("10.0.2.15", "255.255.255.0", "10.0.2.2", "10.0.2.3"))
+
+        def deep(n, *numbers):
+            # Where the stack was that waited.
+            if n:
+                return deep(n - 1, n, *numbers[:50]) + sum(numbers)
+            time.sleep_ms(100)
+            return 0
+
+        import time
+        expected = deep(40)
+    """)
+    for i in range(3):
+        b.start(f"""
+            try:
+                socket.getaddrinfo("given-up-{i}.test", 80)
+            except KeyboardInterrupt:
+                print("interrupted")
+        """)
+        query = next_query(wire)
+        b.interrupt()
+        assert b.finish() == "interrupted\n"
+        b.start("print(deep(40) == expected)")
+        wire.send(dns_answer(query))
+        assert b.finish() == "True\n"
+    b.start('print(socket.getaddrinfo("found.test", 80)[0][-1])')
+    query = next_query(wire)
+    while b"found" not in query:
+        query = next_query(wire)
+    wire.send(dns_answer(query))
+    assert b.finish() == "('192.0.2.1', 80)\n"
