@@ -28,6 +28,12 @@ gc.collect()
 print(taken, gc.mem_alloc() - before)
 """
 
+_COLLECT = """
+for _ in range({}):
+    start = time.ticks_us()
+    gc.collect()
+    print(time.ticks_diff(time.ticks_us(), start))
+"""
 
 # In this order: what each needs is there by then.
 _STEPS = {
@@ -62,7 +68,12 @@ def measure(name, rounds=ROUNDS):
                     if step in _BEFORE:
                         board.exec(_BEFORE[step])
                     costs[step].append(cost_of(board, statement))
-    return [Figure("heap free after boot", free / 1024, "KiB"), *figures(costs)]
+            collections = board.exec(_COLLECT.format(rounds)).split()
+    return [
+        Figure("heap free after boot", free / 1024, "KiB"),
+        figure_of("gc.collect()", "ms", [int(taken) / 1000 for taken in collections]),
+        *figures(costs),
+    ]
 
 
 def figures(costs):
