@@ -26,6 +26,9 @@
 
 PYTHON ?= python3
 
+# Files with tests, each of which has its builds and its boards to itself.
+TWO_AT_ONCE = -n 2 --dist loadfile
+
 .PHONY: run test unit firmware conformance bench cuts stock clean
 
 run:
@@ -36,15 +39,15 @@ test:
 	@$(PYTHON) -m tools.packages test
 	@$(PYTHON) -m tools.firmware
 	build/venv/bin/ruff check
-	build/venv/bin/python -m pytest --cov
+	build/venv/bin/python -m pytest $(TWO_AT_ONCE) --cov
 	@for board in VIRT_RV64 VIRT_ARM VIRT_AARCH64; do \
-		echo $$board; \
-		BOARD=$$board build/venv/bin/python -m pytest host_tests/target || exit 1; \
+		$(PYTHON) -m tools.firmware $$board || exit 1; \
+		BOARD=$$board build/venv/bin/python -m pytest $(TWO_AT_ONCE) host_tests/target || exit 1; \
 	done
 
 unit:
 	@$(PYTHON) -m tools.packages unit
-	build/venv/bin/python -m pytest host_tests/unit -m "not mutants"
+	build/venv/bin/python -m pytest host_tests/unit -m "not mutants and not hostile"
 
 firmware:
 	@$(PYTHON) -m tools.packages run

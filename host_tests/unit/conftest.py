@@ -30,6 +30,14 @@ def pytest_configure(config):
     )
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Show what tests have to say, when they passed."""
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, value in report.user_properties:
+            if name == "summary":
+                terminalreporter.write_line(f"{report.nodeid}: {value}")
+
+
 class Echo(Device):
     """Fills what it may write with what it read, over and over; `limit` bytes of it at most."""
 
