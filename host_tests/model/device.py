@@ -170,7 +170,8 @@ class Device(RegisterFile):
 
     def _id_not_outstanding(self, ring, chain, length):
         free = [head for head in range(ring.size) if head not in ring.outstanding]
-        self._push_as(ring, chain, free[-1], length)
+        # If all are outstanding, only what is no head at all is not.
+        self._push_as(ring, chain, free[-1] if free else ring.size, length)
 
     def _id_twice(self, ring, chain, length):
         ring.push(chain, length)

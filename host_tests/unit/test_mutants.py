@@ -195,7 +195,7 @@ MUTANTS = {
         "test_block.py",
     ),
 }
-NOTHING = ("layouts.py", "LEGACY = 1", "LEGACY = 1", "test_layouts.py")
+NOTHING = ("layouts.py", "LEGACY = const(1)", "LEGACY = const(1)", "test_layouts.py")
 
 
 def run_tests_with(mutant, place):
