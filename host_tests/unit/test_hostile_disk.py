@@ -72,10 +72,18 @@ class HostileDisk(block.BlockModel):
             super().look(index)
 
     def put_rubbish(self, ahead, token, length):
-        """Return something that nobody asked for."""
+        """Return something that nobody asked for; what was asked for is the driver's then."""
         for ring in self.rings.values():
             ring.put_used(token, length)
-            ring.set_used_idx(ring.used_idx + ahead)
+            first = ring.used_idx
+            ring.set_used_idx(first + ahead)
+            for position in range(first, first + min(max(ahead, 0), ring.size)):
+                entry = ring.used + 4 + 8 * (position % ring.size)
+                self.let_go_of(ring, int.from_bytes(memory.dma_read(entry, 4), "little"))
+
+    def let_go_of(self, ring, head):
+        ring.outstanding.pop(head, None)
+        self.in_flight = [one for one in self.in_flight if one.chain.head != head]
 
 
 class Buffer:
@@ -151,6 +159,8 @@ class DiskMachine(RuleBasedStateMachine):
         self.honest = True
         # Sectors of which nobody knows what is on them.
         self.unknown = set()
+        # Such as stay so, since requests that nobody knows of may still be on their way there.
+        self.never_known = set()
         model.misbehave("bad_status", 0)
         model.config_updates = None
         model.reset_reads = 0
@@ -302,8 +312,9 @@ class DiskMachine(RuleBasedStateMachine):
         requests = self.attempt(press, lambda: self.disk.poll() or True)
         if requests in (None, True):
             return
-        number = next(n for n, slot in enumerate(self.slots) if slot and slot.requests is requests)
-        self.end(number, None)
+        for number, slot in enumerate(self.slots):
+            if slot and slot.requests is requests:
+                self.end(number, None)
 
     @rule(number=st.integers(0, SLOTS - 1), press=presses)
     def finish(self, number, press):
@@ -321,7 +332,7 @@ class DiskMachine(RuleBasedStateMachine):
         length = len(slot.payload)
         if slot.write:
             self.shadow[start : start + length] = slot.payload
-            self.unknown -= self.sectors_of(slot)
+            self.unknown -= self.sectors_of(slot) - self.never_known
         elif not self.sectors_of(slot) & self.unknown and self.model.sectors == SECTORS:
             assert slot.buffer.data == self.shadow[start : start + length]
 
@@ -333,6 +344,8 @@ class DiskMachine(RuleBasedStateMachine):
             if slot:
                 self.buffers.append(slot.buffer)
                 self.slots[number] = None
+                self.never_known |= self.sectors_of(slot)
+        self.unknown |= self.never_known
 
     @rule(by_hand=st.booleans())
     def drive_anew(self, by_hand):
