@@ -59,6 +59,22 @@ class HostileDisk(block.BlockModel):
     """Counts the requests that it takes; `rubbish` makes up what it puts into the used ring."""
 
     taken = 0
+    # Heads that it has returned before it had them.
+    returned_early = ()
+
+    def queue_enabled(self, index):
+        super().queue_enabled(index)
+        self.returned_early = []
+        ring = self.rings[index]
+        pop = ring.pop
+
+        def pop_what_is_to_be_answered():
+            while (chain := pop()) is not None and chain.head in self.returned_early:
+                self.returned_early.remove(chain.head)
+                del ring.outstanding[chain.head]
+            return chain
+
+        ring.pop = pop_what_is_to_be_answered
 
     def process(self, request):
         HostileDisk.taken += 1
@@ -82,7 +98,8 @@ class HostileDisk(block.BlockModel):
                 self.let_go_of(ring, int.from_bytes(memory.dma_read(entry, 4), "little"))
 
     def let_go_of(self, ring, head):
-        ring.outstanding.pop(head, None)
+        if ring.outstanding.pop(head, None) is None:
+            self.returned_early.append(head)
         self.in_flight = [one for one in self.in_flight if one.chain.head != head]
 
 
