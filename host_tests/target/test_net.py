@@ -160,10 +160,16 @@ def test_a_card_that_is_taken_over_is_no_interface_any_more(board):
     said = b.exec(
         CONNECT
         + """
+import errno
 import mpy_virtio as virtio
 card = virtio.Net(virtio.probe()[0])
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.sendto(b"nowhere", ("10.0.2.2", 9))
+try:
+    s.sendto(b"nowhere", ("10.0.2.2", 9))
+except OSError as error:
+    # A frame of lwIP's own has shown it before.
+    if error.errno != errno.EHOSTUNREACH:
+        raise
 time.sleep_ms(1)
 print(network.route(), card.link)
 nic = network.LAN()
