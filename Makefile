@@ -39,7 +39,8 @@ test:
 	@$(PYTHON) -m tools.packages test
 	@$(PYTHON) -m tools.firmware
 	build/venv/bin/ruff check
-	build/venv/bin/python -m pytest $(TWO_AT_ONCE) --cov
+	build/venv/bin/python -m pytest $(TWO_AT_ONCE) --cov -m "not hostile"
+	build/venv/bin/python -m pytest -n 2 host_tests/unit -m hostile
 	@for board in VIRT_RV64 VIRT_ARM VIRT_AARCH64; do \
 		$(PYTHON) -m tools.firmware $$board || exit 1; \
 		BOARD=$$board build/venv/bin/python -m pytest $(TWO_AT_ONCE) host_tests/target || exit 1; \
