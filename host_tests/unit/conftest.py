@@ -149,16 +149,18 @@ def nothing_is_driven():
     base._live.clear()
 
 
-class _CtrlC:
-    """`with _CtrlC(n) as press:` Ctrl-C at the n-th jump of the package's code in the block.
+class AtJump:
+    """`with AtJump(n, act) as jump:` calls `act()` at the n-th jump of the package's code.
 
-    At jumps is where MicroPython raises it. `press.came` says whether there were so many.
+    At jumps is where MicroPython raises Ctrl-C, and calls what is scheduled. `jump.came` says
+    whether there were so many.
     """
 
     _JUMPS = {code for name, code in dis.opmap.items() if "JUMP" in name}
 
-    def __init__(self, n):
+    def __init__(self, n, act):
         self._left = n
+        self._act = act
         self.came = False
 
     def __enter__(self):
@@ -166,9 +168,8 @@ class _CtrlC:
         sys.settrace(self._called)
         return self
 
-    def __exit__(self, kind, *_):
+    def __exit__(self, *_):
         sys.settrace(self._former)
-        return kind is KeyboardInterrupt and self.came
 
     def _called(self, frame, event, arg):
         # Viper code, which runs as Python here, is never interrupted.
@@ -184,8 +185,28 @@ class _CtrlC:
             if not self._left:
                 sys.settrace(None)
                 self.came = True
-                raise KeyboardInterrupt
+                self._act()
         return self._traced
+
+
+class _CtrlC(AtJump):
+    """`with _CtrlC(n) as press:` Ctrl-C at the n-th jump, which ends the block."""
+
+    def __init__(self, n):
+        super().__init__(n, self._press)
+
+    @staticmethod
+    def _press():
+        raise KeyboardInterrupt
+
+    def __exit__(self, kind, *_):
+        super().__exit__()
+        return kind is KeyboardInterrupt and self.came
+
+
+@pytest.fixture
+def at_jump():
+    return AtJump
 
 
 @pytest.fixture

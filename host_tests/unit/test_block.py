@@ -1,5 +1,6 @@
 """The block driver, against a disk that checks every request."""
 
+import gc
 import random
 import weakref
 from errno import EINVAL, EIO, EOPNOTSUPP, ETIMEDOUT
@@ -431,6 +432,7 @@ def test_a_reset_disk_lets_its_buffers_go():
     del disk
     assert all(ref() is not None for ref in there)
     transport.reset()
+    gc.collect()
     assert all(ref() is None for ref in there)
 
 

@@ -1,8 +1,5 @@
 """Interrupts: who is told, when, and what happens where there are none."""
 
-import dis
-import sys
-
 import clock
 import interrupts
 import memory
@@ -207,45 +204,8 @@ def test_undefined_bits_are_not_acknowledged(pair):
     assert model.interrupt_status == 0
 
 
-class Interrupt:
-    """`with Interrupt(n, transport)`: it interrupts at the n-th jump of the queue's code.
-
-    At jumps is where MicroPython calls what is scheduled. `came` says whether there were so many.
-    """
-
-    _JUMPS = {code for name, code in dis.opmap.items() if "JUMP" in name}
-
-    def __init__(self, n, transport):
-        self._left = n
-        self._transport = transport
-        self.came = False
-
-    def __enter__(self):
-        self._former = sys.gettrace()
-        sys.settrace(self._called)
-        return self
-
-    def __exit__(self, *_):
-        sys.settrace(self._former)
-
-    def _called(self, frame, event, arg):
-        if not frame.f_code.co_filename.endswith(("split.py", "table.py", "hot_bytecode.py")):
-            return None
-        frame.f_trace_opcodes = True
-        return self._traced
-
-    def _traced(self, frame, event, arg):
-        if event == "opcode" and frame.f_code.co_code[frame.f_lasti] in self._JUMPS:
-            self._left -= 1
-            if not self._left:
-                self.came = True
-                sys.settrace(None)
-                self._transport._interrupted(LINE)
-        return self._traced
-
-
 @RINGS
-def test_a_handler_may_use_the_queue_wherever_the_main_program_is(pair, capsys, features):
+def test_a_handler_may_use_the_queue_wherever_the_main_program_is(pair, at_jump, capsys, features):
     """It takes answers, finishes them and makes requests, amid any method of the same queue."""
     jump = 0
     came = True
@@ -265,7 +225,7 @@ def test_a_handler_may_use_the_queue_wherever_the_main_program_is(pair, capsys, 
                 mine.append(queue.start((b"gh", b"i"), (bytearray(3),)))
 
         queue.irq(handler)
-        with Interrupt(jump, transport) as interrupt:
+        with at_jump(jump, queue.interrupted) as interrupt:
             token = queue.add((b"jk",), (buf := bytearray(2),))
             queue.kick()
             queue.poll()
@@ -284,6 +244,48 @@ def test_a_handler_may_use_the_queue_wherever_the_main_program_is(pair, capsys, 
             part.reset()
     assert jump > 20
     assert capsys.readouterr().err == ""
+
+
+def test_a_handler_is_called_wherever_the_disk_is_used_when_it_comes(
+    with_interrupts, monkeypatch, at_jump
+):
+    jump = 0
+    came = True
+    while came:
+        jump += 1
+        model = BlockModel(bytes(4096), features=EVENT_IDX, irq=LINE)
+        disk = Block(MMIOTransport(model.address, irq=LINE))
+        told = []
+        disk._queue.irq(told.append)
+        monkeypatch.setattr(model.rings[0], "wants_interrupt", lambda old: False)
+        with at_jump(jump, disk._queue.interrupted) as interrupt:
+            disk.readblocks(0, bytearray(512))
+        came = interrupt.came
+        assert len(told) == came
+        disk.transport.reset()
+        for part in (interrupts, clock, memory):
+            part.reset()
+
+
+@RINGS
+@pytest.mark.parametrize("order", ["fifo", "lifo"])
+def test_a_handler_hears_of_what_another_request_took_in(
+    with_interrupts, monkeypatch, features, order
+):
+    model = BlockModel(bytes(4096), features=features, irq=LINE)
+    disk = Block(MMIOTransport(model.address, irq=LINE))
+    requests = disk.prepare(bytearray(512))
+    told = []
+    disk._queue.irq(told.append)
+    model.defer = True
+    model.late = 3
+    model.order = order
+    # As if used_event had moved too late for the device to see it.
+    monkeypatch.setattr(model.rings[0], "wants_interrupt", lambda old: False)
+    disk.submit(requests)
+    disk.read(1, bytearray(512))
+    assert told
+    assert disk.poll() is requests
 
 
 # Waits.

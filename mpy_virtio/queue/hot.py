@@ -1,6 +1,6 @@
 """Which twin of the hot path this board has, and what both are about.
 
-`state` is all there is to know of a queue, `words(26 + 8 * size)`. In front are the addresses of
+`state` is all there is to know of a queue, `words(28 + 8 * size)`. In front are the addresses of
 its descriptor table, available ring and used ring, settings and indexes; then come eight words for
 each descriptor that can be the head of a request.
 
@@ -13,6 +13,9 @@ the address and the length of the data, and the result, which is the status byte
 WAITING, FLYING and LOST.
 
 - `reference(thing)`: an object as `state` has it, which does not keep it alive.
+- `on_leave(state, call)`: have `call()` called after take() or send(), if the queue's handler came
+  amid it, or is to hear of something that they took in for somebody else. Viper code calls nobody:
+  run(), access() and repeat() return 1 then, as if not all were done, and check() calls.
 - `publish(state, head, count, tail, writable)`: make a chain available that is filled in.
 - `kick(state)`: notify the device of what is new, if it wants to be.
 - `take(state, jobs, left, looks)`: take in what the device has returned, until it has but `left`

@@ -37,7 +37,9 @@ _SLOTS = const(22)
 _SLOT_SIZE = const(23)
 _SEGMENT = const(24)
 _DISTRUST = const(25)
-_HEADS = const(26)
+_MISSED = const(26)
+_ON_LEAVE = const(27)
+_HEADS = const(28)
 
 _STATE = const(0)
 _COUNT = const(1)
@@ -151,7 +153,17 @@ def take(q, goal, left, looks):
     try:
         return _take(q, goal, left, looks)
     finally:
-        q[_BUSY] -= 1
+        _leave(q)
+
+
+def on_leave(q, call):
+    q[_ON_LEAVE] = call
+
+
+def _leave(q):
+    q[_BUSY] -= 1
+    if q[_MISSED]:
+        q[_ON_LEAVE]()
 
 
 def _take(q, goal, left, looks):
@@ -159,7 +171,7 @@ def _take(q, goal, left, looks):
         return _UNUSABLE
     used = q[_USED]
     idx_address = used + 2
-    while goal[_JOBS_LEFT] > left:
+    while goal[_JOBS_LEFT] > left or not q[_LAG]:
         last = q[_LAST_USED]
         ahead = (mem16[idx_address] - last) & 0xFFFF
         if not ahead and not q[_LAG] and q[_EVENT_IDX]:
@@ -168,14 +180,14 @@ def _take(q, goal, left, looks):
             ahead = (mem16[idx_address] - last) & 0xFFFF
         if not ahead:
             looks -= 1
-            if looks <= 0:
+            if looks <= 0 or goal[_JOBS_LEFT] <= left:
                 return _NOTHING
             continue
         if ahead > q[_IN_FLIGHT]:
             return _problem(q, _AHEAD, ahead, q[_IN_FLIGHT])
         fence()
         while ahead:
-            token = _take_one(q, used + 4 + 8 * (last & (q[_SIZE] - 1)))
+            token = _take_one(q, goal, used + 4 + 8 * (last & (q[_SIZE] - 1)))
             if token != _NOTHING:
                 return token
             last = q[_LAST_USED]
@@ -183,7 +195,7 @@ def _take(q, goal, left, looks):
     return _NOTHING
 
 
-def _take_one(q, element):
+def _take_one(q, goal, element):
     """Take in one used element; a job is done then, anything else is returned as by take()."""
     size = q[_SIZE]
     token = mem32[element] & _WORD
@@ -213,6 +225,8 @@ def _take_one(q, element):
         status = mem8[q[_SLOTS] + q[_SLOT_SIZE] * token + _HEADER_SIZE]
         if not status and length < q[head + _LENGTH]:
             return _problem(q, _TOO_SHORT, length, q[head + _LENGTH])
+        if owner is not goal and not q[_LAG]:
+            q[_MISSED] = 1
     q[_LAST_USED] = following
     q[_IN_FLIGHT] -= 1
     mem16[used_event] = following - q[_LAG]
@@ -269,7 +283,7 @@ def send(q, jobs):
             pass
         return 0
     finally:
-        q[_BUSY] -= 1
+        _leave(q)
 
 
 def _send_one(q, jobs):
@@ -367,6 +381,8 @@ def run(q, jobs, looks):
         result = 0
         while result >= 0:
             result = take(q, jobs, left, looks)
+            if result >= 0 and not q[_LAG]:
+                q[_MISSED] = 1
         if result != _NOTHING:
             return result
         if jobs[_JOBS_LEFT] > left:

@@ -37,7 +37,8 @@ _SLOTS = const(22)
 _SLOT_SIZE = const(23)
 _SEGMENT = const(24)
 _DISTRUST = const(25)
-_HEADS = const(26)
+_MISSED = const(26)
+_HEADS = const(28)
 
 _STATE = const(0)
 _COUNT = const(1)
@@ -101,6 +102,11 @@ def words(count):
     return array("I", bytes(4 * count))
 
 
+def on_leave(state, call):
+    # Nothing comes amid viper code.
+    pass
+
+
 @micropython.viper
 def publish(state, head: int, count: int, tail: int, writable: uint):
     q = ptr32(state)
@@ -153,7 +159,7 @@ def take(state, jobs, left: int, looks: int) -> int:
     avail = ptr16(q[_AVAIL])
     size = q[_SIZE]
     last = q[_LAST_USED]
-    while goal[_JOBS_LEFT] > left:
+    while goal[_JOBS_LEFT] > left or not q[_LAG]:
         ahead = (used[1] - last) & 0xFFFF
         if not ahead and not q[_LAG] and q[_EVENT_IDX]:
             # No interrupt comes of what the device returned before it saw used_event move.
@@ -161,7 +167,7 @@ def take(state, jobs, left: int, looks: int) -> int:
             ahead = (used[1] - last) & 0xFFFF
         if not ahead:
             looks -= 1
-            if looks <= 0:
+            if looks <= 0 or goal[_JOBS_LEFT] <= left:
                 return _NOTHING
             continue
         if ahead > q[_IN_FLIGHT]:
@@ -214,6 +220,8 @@ def take(state, jobs, left: int, looks: int) -> int:
             owner[q[head + _ENTRY] + _RESULT] = status
             owner[_JOBS_LEFT] -= 1
             owner[_JOBS_WORST] |= status
+            if int(owner) != int(goal) and not q[_LAG]:
+                q[_MISSED] = 1
     return _NOTHING
 
 
@@ -363,12 +371,14 @@ def run(state, jobs, looks: int) -> int:
         result = 0
         while result >= 0:
             result = int(take(state, jobs, left, looks))
+            if result >= 0 and not q[_LAG]:
+                q[_MISSED] = 1
         if result != _NOTHING:
             return result
         if j[_JOBS_LEFT] > left:
             return 1
         if j[_JOBS_SENT] >= j[_JOBS_COUNT]:
-            return 0
+            return q[_MISSED]
 
 
 @micropython.viper
@@ -443,7 +453,7 @@ def run_one(state, jobs) -> int:
         if not result:
             take(state, jobs, 0, LOOKS)
             if not j[_JOBS_LEFT]:
-                return int(j[_JOBS_WORST] != 0)
+                return int((j[_JOBS_WORST] | ptr32(state)[_MISSED]) != 0)
     if not result:
         # The queue was full, or somebody else's answer came first, or none in time.
         result = int(run(state, jobs, 1))

@@ -53,7 +53,8 @@ _PROBLEM = const(18)
 _PROBLEM_VALUE = const(19)
 _PROBLEM_LIMIT = const(20)
 _NEXT = const(21)
-_HEADS = const(26)
+_MISSED = const(26)
+_HEADS = const(28)
 
 _STATE = const(0)
 _COUNT = const(1)
@@ -101,7 +102,6 @@ class VirtQueue:
         self.waiters = None
         self.handler = None
         self._handling = False
-        self._missed = False
         self._memory = memory
         self._table = DescriptorTable(memory.addr, size)
         self._indirect_tables = None
@@ -117,6 +117,7 @@ class VirtQueue:
         state[_INDEX] = index
         state[_SIZE] = size
         state[_NEXT] = twin.reference(self._table.next)
+        twin.on_leave(state, self._call_handler)
         self._attach()
 
     def _attach(self):
@@ -203,6 +204,8 @@ class VirtQueue:
         try:
             return self._add(readable, writable)
         finally:
+            # Not _leave(), which has a jump: Ctrl-C there would lose the token. kick() makes up
+            # for it.
             state[_BUSY] -= 1
 
     def _add(self, readable, writable):
@@ -222,8 +225,6 @@ class VirtQueue:
 
     def kick(self):
         """Notify the device of what was added since the last time, if it wants to be (2.7.10)."""
-        if self._missed:
-            self._call_handler()
         self.check(twin.kick(self.state))
 
     def poll(self):
@@ -237,9 +238,7 @@ class VirtQueue:
         try:
             token = self._take()
         finally:
-            state[_BUSY] -= 1
-        if self._missed:
-            self._call_handler()
+            self._leave()
         if token >= 0:
             return token
         self.check(token)
@@ -252,7 +251,12 @@ class VirtQueue:
             self._forget_buffers(token & (_UNSEEN - 1))
 
     def check(self, result):
-        """Raise what a negative result of a function of the hot path stands for, if anything."""
+        """After a function of the hot path with a `result` that is not 0, say what it stands for.
+
+        That is an exception if it is negative, or a call of the handler that had to wait.
+        """
+        if self.state[_MISSED]:
+            self._call_handler()
         if result == _UNUSABLE:
             self._check_usable()
             state = self.state
@@ -295,7 +299,7 @@ class VirtQueue:
             else:
                 raise errors.BadToken(token, "started", self.index)
         finally:
-            state[_BUSY] -= 1
+            self._leave()
 
     def wait(self, token, timeout_ms=5000):
         """Wait until the device has returned request `token`, and finish it.
@@ -398,12 +402,19 @@ class VirtQueue:
 
     def interrupted(self):
         """Called by the transport when the device has interrupted."""
-        self._missed = True
+        self.state[_MISSED] = 1
         self._call_handler()
 
+    def _leave(self):
+        state = self.state
+        state[_BUSY] -= 1
+        if state[_MISSED]:
+            self._call_handler()
+
     def _call_handler(self):
-        while self._missed and not self.state[_BUSY] and not self._handling:
-            self._missed = False
+        state = self.state
+        while state[_MISSED] and not state[_BUSY] and not self._handling:
+            state[_MISSED] = 0
             if self.handler is not None:
                 self._handling = True
                 try:
