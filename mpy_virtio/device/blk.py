@@ -56,7 +56,7 @@ _S_IOERR = const(1)
 _S_UNSUPP = const(2)
 _LOST = const(0x102)
 
-_SECTOR = const(512)
+_SECTOR_SIZE = const(512)
 _SECTOR_SHIFT = const(9)
 _ID_SIZE = const(20)
 _MAX_BLOCK_SIZE = const(65536)
@@ -145,8 +145,8 @@ class Block(Device):
             self.transport.on_config_change(_config_changed, self)
 
     def _set_up_blocks(self, block_size):
-        own = self._config(F_BLK_SIZE, _BLK_SIZE, _SECTOR)
-        if not _SECTOR <= own <= _MAX_BLOCK_SIZE or own & (own - 1):
+        own = self._config(F_BLK_SIZE, _BLK_SIZE, _SECTOR_SIZE)
+        if not _SECTOR_SIZE <= own <= _MAX_BLOCK_SIZE or own & (own - 1):
             raise errors.DeviceBroken(self.transport.address, "block size {}".format(own))
         if block_size is None:
             block_size = own
@@ -155,7 +155,7 @@ class Block(Device):
         self._own_block_size = own
         self.block_size = block_size
         self._shift = 0
-        while _SECTOR << self._shift < block_size:
+        while _SECTOR_SIZE << self._shift < block_size:
             self._shift += 1
         self.refresh()
 
@@ -164,7 +164,7 @@ class Block(Device):
         self.capacity = self.transport.read_config(_CAPACITY, 8)
         self.block_count = self.capacity >> self._shift
         if self._own_jobs is not None:
-            self._own_jobs[_JOBS_LIMIT] = min(self.block_count, 0xFFFFFFFF)
+            self._own_jobs[_JOBS_LIMIT] = self.limit_of(self.block_size)
 
     def irq(self, handler):
         """Have `handler(disk)` called when the size of the disk has changed; None: no more.
@@ -544,7 +544,7 @@ class Block(Device):
     def _new_jobs(self):
         jobs = twin.words(_FIRST_JOB + 8 * self._room)
         jobs[_JOBS_SHIFT] = self._shift
-        jobs[_JOBS_LIMIT] = min(self.block_count, 0xFFFFFFFF)
+        jobs[_JOBS_LIMIT] = self.limit_of(self.block_size)
         jobs[_JOBS_MOST] = self._transfer
         return jobs
 

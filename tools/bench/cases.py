@@ -10,8 +10,7 @@ class Case:
     """Requests of `size` bytes, `depth` of them in flight, at random places; `count` at most.
 
     Without a size it is accesses to a register, with `entropy` requests of random bytes. `ways`
-    are what on_board/block.py calls the functions that do it: those that it has not got are left
-    out.
+    are what on_board/block.py calls the functions that do it.
     """
 
     name: str

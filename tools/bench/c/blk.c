@@ -35,9 +35,8 @@ static uint32_t random_number(void) {
     return random_state;
 }
 
-bool blk_start(struct virtio *device, bool event_idx) {
-    uint64_t wanted = F_VERSION_1 | F_FLUSH | (event_idx ? F_EVENT_IDX : 0);
-    return virtio_start(device, ID_BLOCK, wanted, &queue);
+bool blk_start(struct virtio *device) {
+    return virtio_start(device, ID_BLOCK, F_VERSION_1 | F_FLUSH | F_EVENT_IDX, &queue);
 }
 
 static void prepare(const struct access *access) {
@@ -87,8 +86,8 @@ bool blk_run(struct virtio *device, const struct access *access) {
         if (in_flight > sent) {
             virtio_kick(device);
         }
-        uint32_t low = left > 0 ? access->low : 0;
-        while (in_flight > low) {
+        // Fastest is when all of a batch is back before the next is sent, with one notification.
+        while (in_flight > 0) {
             uint32_t len;
             int id = virtio_poll(device, &len);
             if (id < 0) {

@@ -16,11 +16,10 @@ struct access {
     bool random;
     uint32_t size; // of a request, in bytes: a power of two from 512 on
     uint32_t depth; // how many requests are in flight at most, of together MEMORY bytes at most
-    uint32_t low; // how many are left when more are sent, with one notification
     uint32_t count; // how many requests in all
 };
 
-bool blk_start(struct virtio *device, bool event_idx);
+bool blk_start(struct virtio *device);
 
 // Makes the requests, and returns whether all of them went well.
 bool blk_run(struct virtio *device, const struct access *access);

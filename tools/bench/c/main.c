@@ -1,7 +1,7 @@
 // A bare-metal C program that does what the benchmark does in Python: the yardstick. It reads a
 // line at a time from the serial line,
 //
-//   <what> <write> <random> <size> <depth> <low> <count> <event index>
+//   <what> <write> <random> <size> <depth> <count>
 //
 // all of them numbers, those of struct access in blk.h; what: 0 ends QEMU, 1 accesses the disk,
 // 2 reads (or writes) a register `count` times, 3 asks the entropy device for `size` bytes `count`
@@ -60,13 +60,11 @@ int main(void) {
         access.random = read_number();
         access.size = read_number();
         access.depth = read_number();
-        access.low = read_number();
         access.count = read_number();
-        bool event_idx = read_number();
         if (what == END) {
             power_off(0);
         }
-        bool ok = what == ENTROPY ? rng_start(&device) : blk_start(&device, event_idx);
+        bool ok = what == ENTROPY ? rng_start(&device) : blk_start(&device);
         uint64_t start = clock_ticks();
         if (ok && what == REGISTER) {
             access_register(device.regs, access.write, access.count);

@@ -32,7 +32,7 @@ def readblocks(write, in_order, size, depth, count):
     call = disk.writeblocks if write else disk.readblocks
     blocks = block_numbers(in_order, size, count)
     gc.collect()
-    return time_calls(call, blocks, memoryview(memory)[:size])
+    return time_calls(call, blocks, bytearray(size))
 
 
 def prepared(write, in_order, size, depth, count):
@@ -78,8 +78,3 @@ def entropy(write, in_order, size, depth, count):
     for _ in range(count):
         rng.readinto(buf)
     return time.ticks_diff(time.ticks_us(), start)
-
-
-WAYS = [registers, entropy, readblocks]
-if hasattr(disk, "prepare"):
-    WAYS.append(prepared)

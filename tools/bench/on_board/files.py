@@ -10,19 +10,12 @@ import vfs
 import mpy_virtio as virtio
 
 
-def large_blocks(transport):
-    # With blocks of 512 bytes littlefs spends its time on finding them.
-    try:
-        return virtio.Block(transport, block_size=4096)
-    except TypeError:
-        return virtio.Block(transport)
-
-
 def mount_all():
     # The first disk is that of block.py.
     _, fat, littlefs = (one for one in virtio.probe() if one.device_type == 2)
     vfs.mount(virtio.Block(fat), "/FAT")
-    littlefs = large_blocks(littlefs)
+    # With blocks of 512 bytes littlefs spends its time on finding them.
+    littlefs = virtio.Block(littlefs, block_size=4096)
     vfs.VfsLfs2.mkfs(littlefs, readsize=512, progsize=512)
     vfs.mount(vfs.VfsLfs2(littlefs, readsize=512, progsize=512), "/littlefs")
 
