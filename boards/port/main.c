@@ -3,6 +3,7 @@
 #include "py/cstack.h"
 #include "py/gc.h"
 #include "py/mphal.h"
+#include "py/pystack.h"
 #include "py/runtime.h"
 #include "shared/readline/readline.h"
 #include "shared/runtime/pyexec.h"
@@ -17,6 +18,9 @@
 
 // From the linker script.
 extern char _stack_start, _stack_end;
+
+// The variables of running Python functions. A call takes more of the C stack than of this one.
+static char python_stack[128 * 1024] __attribute__((aligned(sizeof(void *))));
 
 // Runs what there is to run, until something asks for a soft reset.
 static void run(void) {
@@ -62,6 +66,7 @@ int main(void) {
 
     for (;;) {
         heap_init();
+        mp_pystack_init(python_stack, python_stack + sizeof(python_stack));
         mp_init();
         random_init();
         network_init();

@@ -16,6 +16,8 @@
 #define MICROPY_ALLOC_PATH_MAX                  (256)
 #define MICROPY_STACK_CHECK_MARGIN              (16 * 1024)
 #define MICROPY_ENABLE_GC                       (1)
+// Calls take no heap for what does not fit on the C stack, and so less time.
+#define MICROPY_ENABLE_PYSTACK                  (1)
 #define MICROPY_GC_SPLIT_HEAP                   (1)
 #define MICROPY_GC_SPLIT_HEAP_AUTO              (1)
 #define MP_PLAT_ALLOC_HEAP(size)                memory_allocate(size)
