@@ -107,7 +107,7 @@ class ptr:
         self._address = uint(target) if is_address else uctypes.addressof(target)
 
     def __int__(self):
-        return self._address
+        return _signed(self._address)
 
 
 class _IndexedPtr(ptr):

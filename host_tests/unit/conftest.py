@@ -10,7 +10,7 @@ from hypothesis import settings
 from machine import mem16
 
 from model import NEVER, Device
-from mpy_virtio.queue import hot_bytecode, hot_viper, split
+from mpy_virtio.queue import hot_bytecode, hot_viper
 from mpy_virtio.queue.split import VirtQueue
 from mpy_virtio.transport import base
 from mpy_virtio.transport.mmio import MMIOTransport
@@ -88,10 +88,9 @@ def twin(request):
         for module in [m for n, m in sys.modules.items() if n.startswith("mpy_virtio.")]:
             if hasattr(module, "twin"):
                 patch.setattr(module, "twin", chosen)
-            for name in ("access", "repeat"):
+            for name in ("access", "aim", "repeat", "run"):
                 if hasattr(module, "_" + name) and not hasattr(module, name):
                     patch.setattr(module, "_" + name, getattr(chosen, name))
-        patch.setattr(split, "_NO_JOBS", chosen.words(4))
         patch.setattr(chosen, "LOOKS", 3)
         yield chosen
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model import BlockModel
+from model import NEVER, BlockModel
 from model.block import FLUSH, IN, IOERR, OUT, T_FLUSH, UNSUPP
 from model.registers import FAILED
 from mpy_virtio import errors, features
@@ -326,21 +326,42 @@ def test_the_lengths_of_a_legacy_device_are_not_to_be_relied_on():
     assert buf == CONTENT[:512]
 
 
-@VERSIONS
-@pytest.mark.parametrize("lie", ["id_out_of_range", "length_too_long", "used_jumps_ahead"])
-def test_a_lying_disk(version, lie):
-    model, disk = make(version)
+LIES = {
+    "id_out_of_range": "returned id 16, which is not in flight",
+    "id_not_outstanding": "which is not in flight",
+    "id_high_bits": "returned id 65536, which is not in flight",
+    "length_too_long": "it returned length 514 for 513 writable bytes",
+    "used_jumps_ahead": "used index 2 is 2 ahead, 1 in flight",
+}
+
+
+@RINGS
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lying_disk(version, ring_features, lie):
+    model, disk = make(version, features=ring_features)
+    buf = bytearray(1024)
     model.misbehave(lie)
-    buf = bytearray(512)
-    with pytest.raises(errors.DeviceBroken):
-        disk.readblocks(0, buf)
+    with pytest.raises(errors.DeviceBroken, match=LIES[lie]):
+        disk.readblocks(0, buf[:512])
     assert model.status == FAILED
     assert model.in_flight == []
     with pytest.raises(errors.DeviceBroken):
         disk.readblocks(0, buf)
     again = Block(disk.transport)
     assert again.readblocks(0, buf) == 0
-    assert buf == CONTENT[:512]
+    assert buf == CONTENT[:1024]
+
+
+@RINGS
+def test_a_disk_that_returns_a_request_twice(version, ring_features):
+    model, disk = make(version, features=ring_features)
+    model.defer = True
+    model.late = NEVER
+    disk.submit(disk.prepare(bytearray(1536), 3))
+    model.misbehave("id_twice")
+    model.complete()
+    with pytest.raises(errors.DeviceBroken, match="which is not in flight"):
+        disk.poll()
 
 
 def test_a_disk_that_gives_up():

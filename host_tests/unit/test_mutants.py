@@ -130,9 +130,27 @@ MUTANTS = {
     ),
     "used index not bounded, in viper": (
         "queue/hot_viper.py",
-        "if ahead > q[_IN_FLIGHT]:",
-        "if False:",
+        "            if ahead > q[_IN_FLIGHT]:\n",
+        "            if False:\n",
+        "test_block.py",
+    ),
+    "used index of other requests not bounded, in viper": (
+        "queue/hot_viper.py",
+        "\n        if ahead > q[_IN_FLIGHT]:\n",
+        "\n        if False:\n",
         "test_lying_device.py",
+    ),
+    "used length of the common case not checked, in viper": (
+        "queue/hot_viper.py",
+        " or element[1] != item[_LENGTH]:",
+        ":",
+        "test_block.py",
+    ),
+    "used id of the common case not checked, in viper": (
+        "queue/hot_viper.py",
+        " or item[_STATE] != _JOB or",
+        " or",
+        "test_block.py",
     ),
     "used id not checked": (
         "queue/hot_bytecode.py",
@@ -160,7 +178,7 @@ MUTANTS = {
     ),
     "used length not checked, in viper": (
         "queue/hot_viper.py",
-        "if length > uint(q[head + _WRITABLE]):",
+        "if length > uint(item[_WRITABLE]):",
         "if False:",
         "test_lying_device.py",
     ),

@@ -9,7 +9,9 @@ from mpy_virtio.device.blk import EROFS
 from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.table import check_type
 
+_aim = twin.aim
 _repeat = twin.repeat
+_run = twin.run
 
 _T_IN = const(0)
 _T_OUT = const(1)
@@ -17,6 +19,7 @@ _MAX_NUMBER = const(0xFFFFFFFF)
 _MAX_BLOCK = const(0x3FFFFFFF)
 
 _JOBS_SENT = const(1)
+_JOBS_WORST = const(3)
 _JOBS_SHIFT = const(4)
 _JOBS_LIMIT = const(5)
 _FIRST_JOB = const(8)
@@ -61,12 +64,11 @@ class Requests:
         OSError as of Block.read(), and OSError(EALREADY) when the requests were submitted.
         """
         try:
-            if block > _MAX_BLOCK:
-                self._access(_T_IN, block)
-            else:
+            result = _NOT_SIMPLE
+            if 0 <= block <= _MAX_BLOCK:
                 result = _repeat(self._state, self._jobs, _T_IN, block)
-                if result:
-                    self._go_on(result, _T_IN, block)
+            if result:
+                self._go_on(result, _T_IN, block)
         except BaseException as error:
             self._failed(error)
             raise
@@ -74,27 +76,19 @@ class Requests:
     def write(self, block=-1):
         """Write the buffer to `blocks`, or `block`; as read(), and OSError(EROFS)."""
         try:
-            if block > _MAX_BLOCK or self._disk.read_only:
-                self._access(_T_OUT, block)
-            else:
+            result = _NOT_SIMPLE
+            if 0 <= block <= _MAX_BLOCK and not self._disk.read_only:
                 result = _repeat(self._state, self._jobs, _T_OUT, block)
-                if result:
-                    self._go_on(result, _T_OUT, block)
+            if result:
+                self._go_on(result, _T_OUT, block)
         except BaseException as error:
             self._failed(error)
             raise
 
     def _go_on(self, result, kind, block):
-        if result == _NOT_SIMPLE:
-            self._access(kind, block)
-        else:
+        if result != _NOT_SIMPLE:
             self._disk.carry_out(self._jobs, result)
-
-    def _failed(self, error):
-        if not isinstance(error, OSError) or error.args[0] != EALREADY:
-            self._disk.settle(self._jobs, error)
-
-    def _access(self, kind, block):
+            return
         if block != -1:
             if self._count > 1 or not 0 <= block <= _MAX_NUMBER:
                 raise OSError(EINVAL)
@@ -102,26 +96,33 @@ class Requests:
         self.start(kind)
         self.wait()
 
+    def _failed(self, error):
+        if not isinstance(error, OSError) or error.args[0] != EALREADY:
+            self._disk.settle(self._jobs, error)
+
     # What Block.submit(), poll() and finish() do.
 
     def start(self, write):
         """Check where all of it is to go, and begin anew."""
-        disk = self._disk
         jobs = self._jobs
+        kind = _T_OUT if write else _T_IN
         if self.submitted:
             raise OSError(EALREADY)
-        if write and disk.read_only:
+        if kind and self._disk.read_only:
             raise OSError(EROFS)
-        jobs[_JOBS_LIMIT] = disk.limit_of(self._size)
-        if twin.aim(jobs, self.blocks) < self._count:
-            raise OSError(EINVAL)
-        twin.begin(jobs, _T_OUT if write else _T_IN)
+        if not _aim(jobs, self.blocks, kind):
+            # The disk may have become larger.
+            jobs[_JOBS_LIMIT] = self._disk.limit_of(self._size)
+            if not _aim(jobs, self.blocks, kind):
+                raise OSError(EINVAL)
 
     def run(self, looks):
         """Send what there is room for, and take in what is back; 0 when all of it is."""
-        return twin.run(self._disk.state, self._jobs, looks)
+        return _run(self._state, self._jobs, looks)
 
     def wait(self):
         """Wait for all of it; OSError if one of them failed."""
-        disk = self._disk
-        disk.carry_out(self._jobs, twin.run(disk.state, self._jobs, twin.LOOKS))
+        jobs = self._jobs
+        result = _run(self._state, jobs, twin.LOOKS)
+        if result or jobs[_JOBS_WORST]:
+            self._disk.carry_out(jobs, result)

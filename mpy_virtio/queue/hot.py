@@ -13,23 +13,22 @@ the address and the length of the data, and the result, which is the status byte
 WAITING, FLYING and LOST.
 
 - `reference(thing)`: an object as `state` has it, which does not keep it alive.
-- `on_leave(state, call)`: have `call()` called after take() or send(), if the queue's handler came
+- `on_leave(state, call)`: have `call()` called after take() or run(), if the queue's handler came
   amid it, or is to hear of something that they took in for somebody else. Viper code calls nobody:
   run(), access() and repeat() return 1 then, as if not all were done, and check() calls.
 - `publish(state, head, count, tail, writable)`: make a chain available that is filled in.
 - `kick(state)`: notify the device of what is new, if it wants to be.
-- `take(state, jobs, left, looks)`: take in what the device has returned, until it has but `left`
-  of `jobs`, or nothing has come for `looks` looks. Returns NOTHING, UNUSABLE, or the head of
-  another request that is done. Such a one is `UNSEEN | head` when it was abandoned; it is
-  recycled then.
+- `take(state)`: take in what the device has returned, up to the first that is no job. Returns its
+  head, NOTHING, or UNUSABLE. It is done then; if it was abandoned it is recycled, and what is
+  returned is `UNSEEN | head`.
 - `ask(state, lag)`: have the device interrupt when it returns something (lag 0), or not (1).
   Returns whether it has returned something already.
 - `recycle(state, head)`: the descriptors of a chain are free again.
-- `run(state, jobs, looks)`: send jobs as long as there is room, and take() them in. Returns 0 when
-  all are done, 1 when not, UNUSABLE or NOT_READY. It goes on where it was when called again.
-- `aim(jobs, blocks)`: they begin at the blocks of an array("I"), up to the first that is beyond
-  the limit. Returns how many do.
-- `begin(jobs, kind)`: all of them are to be sent, with this type of request.
+- `run(state, jobs, looks)`: send jobs as long as there is room, and take them in, until all are
+  done, or nothing has come for `looks` looks. Returns 0 when all are done, 1 when not, UNUSABLE or
+  NOT_READY. It goes on where it was when called again.
+- `aim(jobs, blocks, kind)`: all of them are to be sent, to the blocks of an array("I"), with this
+  type of request. Returns whether they are; none is if one would be beyond the limit.
 - `spread(jobs, kind, buf, start, length, most, room)`: make jobs of `length` bytes of `buf`, with
   `most` in each, but not more than `room` jobs, the first of which aims where it is to begin.
   Returns how many bytes they cover.

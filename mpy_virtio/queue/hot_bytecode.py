@@ -148,7 +148,11 @@ def kick(q):
     return 0
 
 
-def take(q, goal, left, looks):
+def take(q):
+    return _take_until(q, _NO_JOBS, -1, 1)
+
+
+def _take_until(q, goal, left, looks):
     q[_BUSY] += 1
     try:
         return _take(q, goal, left, looks)
@@ -241,8 +245,9 @@ def _take_one(q, goal, element):
     return result
 
 
-# Stands in for the jobs of a request that has none.
+# Stand in for the jobs of a request that has none, and of nobody in particular.
 _NOBODY = [0] * 8
+_NO_JOBS = [0] * 8
 
 
 def _problem(q, what, value, limit):
@@ -272,7 +277,7 @@ def recycle(q, head):
     q[at + _STATE] = _FREE_STATE
 
 
-def send(q, jobs):
+def _send(q, jobs):
     q[_BUSY] += 1
     try:
         if not q[_USABLE]:
@@ -368,7 +373,7 @@ def run(q, jobs, looks):
     while True:
         left = 0
         if jobs[_JOBS_SENT] < jobs[_JOBS_COUNT]:
-            result = send(q, jobs)
+            result = _send(q, jobs)
             if result < 0:
                 return result
         if q[_NOTIFIED] != q[_AVAIL_IDX]:
@@ -380,7 +385,7 @@ def run(q, jobs, looks):
             left = jobs[_JOBS_LEFT] - 1 - (jobs[_JOBS_LEFT] >> 2)
         result = 0
         while result >= 0:
-            result = take(q, jobs, left, looks)
+            result = _take_until(q, jobs, left, looks)
             if result >= 0 and not q[_LAG]:
                 q[_MISSED] = 1
         if result != _NOTHING:
@@ -391,23 +396,19 @@ def run(q, jobs, looks):
             return 0
 
 
-def aim(jobs, blocks):
+def aim(jobs, blocks, kind):
     shift = jobs[_JOBS_SHIFT]
     for number in range(jobs[_JOBS_COUNT]):
         block = blocks[number]
         if block >= jobs[_JOBS_LIMIT]:
-            return number
+            return False
         job = _FIRST_JOB + (number << 3)
         sector = block << shift
+        jobs[job + _KIND] = kind
         jobs[job + _SECTOR] = sector & _WORD
         jobs[job + _SECTOR_HIGH] = sector >> 32
-    return jobs[_JOBS_COUNT]
-
-
-def begin(jobs, kind):
-    for number in range(jobs[_JOBS_COUNT]):
-        jobs[_FIRST_JOB + (number << 3) + _KIND] = kind
     jobs[_JOBS_SENT] = jobs[_JOBS_LEFT] = jobs[_JOBS_WORST] = 0
+    return True
 
 
 def spread(jobs, kind, buf, start, length, most, room):

@@ -102,6 +102,9 @@ def words(count):
     return array("I", bytes(4 * count))
 
 
+_NO_JOBS = words(_FIRST_JOB)
+
+
 def on_leave(state, call):
     # Nothing comes amid viper code.
     pass
@@ -149,83 +152,6 @@ def kick(state) -> int:
 
 
 @micropython.viper
-def take(state, jobs, left: int, looks: int) -> int:
-    q = ptr32(state)
-    goal = ptr32(jobs)
-    if not q[_USABLE]:
-        return _UNUSABLE
-    used = ptr16(q[_USED])
-    elements = ptr32(q[_USED])
-    avail = ptr16(q[_AVAIL])
-    size = q[_SIZE]
-    last = q[_LAST_USED]
-    while goal[_JOBS_LEFT] > left or not q[_LAG]:
-        ahead = (used[1] - last) & 0xFFFF
-        if not ahead and not q[_LAG] and q[_EVENT_IDX]:
-            # No interrupt comes of what the device returned before it saw used_event move.
-            fence()
-            ahead = (used[1] - last) & 0xFFFF
-        if not ahead:
-            looks -= 1
-            if looks <= 0 or goal[_JOBS_LEFT] <= left:
-                return _NOTHING
-            continue
-        if ahead > q[_IN_FLIGHT]:
-            q[_PROBLEM] = _AHEAD
-            q[_PROBLEM_VALUE] = ahead
-            q[_PROBLEM_LIMIT] = q[_IN_FLIGHT]
-            return _UNUSABLE
-        fence()
-        while ahead:
-            at = 1 + 2 * (last & (size - 1))
-            token = elements[at]
-            length = uint(elements[at + 1])
-            kind = _FREE_STATE
-            head = _HEADS + (token << 3)
-            if 0 <= token and token < size:
-                kind = q[head + _STATE]
-            if kind == _FREE_STATE or kind == _DONE:
-                q[_PROBLEM] = _NOT_IN_FLIGHT
-                q[_PROBLEM_VALUE] = token
-                return _UNUSABLE
-            if length > uint(q[head + _WRITABLE]):
-                q[_PROBLEM] = _TOO_LONG
-                q[_PROBLEM_VALUE] = int(length)
-                q[_PROBLEM_LIMIT] = q[head + _WRITABLE]
-                return _UNUSABLE
-            status = 0
-            if kind == _JOB:
-                status = ptr8(q[_SLOTS] + q[_SLOT_SIZE] * token)[_HEADER_SIZE]
-                if not status and length < uint(q[head + _LENGTH]):
-                    q[_PROBLEM] = _TOO_SHORT
-                    q[_PROBLEM_VALUE] = int(length)
-                    q[_PROBLEM_LIMIT] = q[head + _LENGTH]
-                    return _UNUSABLE
-            last = (last + 1) & 0xFFFF
-            ahead -= 1
-            q[_LAST_USED] = last
-            q[_IN_FLIGHT] -= 1
-            avail[2 + size] = last - q[_LAG]
-            if kind == _WITH_DEVICE:
-                q[head + _LENGTH] = int(length)
-                q[head + _STATE] = _DONE
-                return token
-            ptr16(q[_NEXT])[q[head + _TAIL]] = q[_FREE_HEAD]
-            q[_FREE_HEAD] = token
-            q[_FREE] += q[head + _COUNT]
-            q[head + _STATE] = _FREE_STATE
-            if kind == _ABANDONED:
-                return _UNSEEN | token
-            owner = ptr32(q[head + _JOBS])
-            owner[q[head + _ENTRY] + _RESULT] = status
-            owner[_JOBS_LEFT] -= 1
-            owner[_JOBS_WORST] |= status
-            if int(owner) != int(goal) and not q[_LAG]:
-                q[_MISSED] = 1
-    return _NOTHING
-
-
-@micropython.viper
 def ask(state, lag: int) -> int:
     q = ptr32(state)
     q[_LAG] = lag
@@ -249,26 +175,165 @@ def recycle(state, head: int):
     q[at + _STATE] = _FREE_STATE
 
 
+# The common case of _send_any() and _take_one() is done in place, as a call takes as long as a
+# request. Only the first three variables are registers, so they are those that are used most.
 @micropython.viper
-def send(state, jobs) -> int:
-    q = ptr32(state)
-    j = ptr32(jobs)
+def run(q: ptr32, j: ptr32, looks: int) -> int:
     if not q[_USABLE]:
         return _UNUSABLE
     if not ptr32(q[_LIVE])[0]:
         return _NOT_READY
     following = ptr16(q[_NEXT])
+    avail = ptr16(q[_AVAIL])
+    used = ptr16(q[_USED])
+    mask = q[_SIZE] - 1
+    while True:
+        sent = j[_JOBS_SENT]
+        count = j[_JOBS_COUNT]
+        number = count - sent
+        if number > 0:
+            if number > q[_FREE]:
+                number = q[_FREE]
+            job = ptr32(int(j) + 4 * _FIRST_JOB + (sent << 5))
+            idx = q[_AVAIL_IDX]
+            if number and q[_INDIRECT] and job[_BYTES] and job[_BYTES] <= q[_SEGMENT]:
+                head = q[_FREE_HEAD]
+                sent += number
+                q[_FREE] -= number
+                q[_IN_FLIGHT] += number
+                j[_JOBS_LEFT] += number
+                while number:
+                    slot = ptr32(q[_SLOTS] + q[_SLOT_SIZE] * head)
+                    kind = job[_KIND]
+                    length = job[_BYTES]
+                    slot[0] = kind
+                    slot[1] = 0
+                    slot[2] = job[_SECTOR]
+                    slot[3] = job[_SECTOR_HIGH]
+                    slot[4] = 0xFF
+                    slot[8] = int(slot)
+                    slot[9] = 0
+                    slot[10] = _HEADER_SIZE
+                    slot[11] = 1 << 16 | _F_NEXT
+                    slot[12] = job[_ADDRESS]
+                    slot[13] = 0
+                    slot[14] = length
+                    slot[15] = (kind & 1 ^ 1) << 1 | (2 << 16 | _F_NEXT)
+                    slot[16] = int(slot) + _HEADER_SIZE
+                    slot[17] = 0
+                    slot[18] = 1
+                    slot[19] = _F_WRITE
+                    desc = ptr32(q[_DESC] + (head << 4))
+                    desc[0] = int(slot) + _TABLE
+                    desc[1] = 0
+                    desc[2] = 48
+                    desc[3] = _F_INDIRECT
+                    item = ptr32(int(q) + 4 * _HEADS + (head << 5))
+                    # Without the status byte alone if the device reads the data.
+                    writable = 1 + (length & ((kind & 1) - 1))
+                    item[_STATE] = _JOB
+                    item[_COUNT] = 1
+                    item[_TAIL] = head
+                    item[_WRITABLE] = writable
+                    item[_LENGTH] = writable
+                    item[_JOBS] = int(j)
+                    item[_ENTRY] = int(job)
+                    job[_RESULT] = _FLYING
+                    avail[2 + (idx & mask)] = head
+                    head = int(following[head])
+                    job = ptr32(int(job) + 32)
+                    idx += 1
+                    number -= 1
+                q[_FREE_HEAD] = head
+                q[_AVAIL_IDX] = idx & 0xFFFF
+                j[_JOBS_SENT] = sent
+            else:
+                _send_any(int(q) >> 2, int(j) >> 2)
+                sent = j[_JOBS_SENT]
+            fence()
+            avail[1] = q[_AVAIL_IDX]
+        idx = q[_AVAIL_IDX]
+        if idx != q[_NOTIFIED]:
+            fence()
+            wanted = (used[0] & 1) ^ 1
+            if q[_EVENT_IDX]:
+                event = used[6 + 4 * mask]
+                wanted = int((idx - event - 1) & 0xFFFF < (idx - q[_NOTIFIED]) & 0xFFFF)
+            if wanted:
+                ptr32(q[_DOORBELL])[0] = q[_INDEX]
+            q[_NOTIFIED] = idx
+        goal = 0
+        if sent < count:
+            # Enough for a notification to be worth its while, and the device still has some.
+            goal = j[_JOBS_LEFT] - 1 - (j[_JOBS_LEFT] >> 2)
+        while j[_JOBS_LEFT] > goal or not q[_LAG]:
+            last = q[_LAST_USED]
+            ahead = (used[1] - last) & 0xFFFF
+            if not ahead and not q[_LAG] and q[_EVENT_IDX]:
+                # No interrupt comes of what the device returned before it saw used_event move.
+                fence()
+                ahead = (used[1] - last) & 0xFFFF
+            if not ahead:
+                looks -= 1
+                if looks <= 0 or j[_JOBS_LEFT] <= goal:
+                    break
+                continue
+            if ahead > q[_IN_FLIGHT]:
+                q[_PROBLEM] = _AHEAD
+                q[_PROBLEM_VALUE] = ahead
+                q[_PROBLEM_LIMIT] = q[_IN_FLIGHT]
+                return _UNUSABLE
+            fence()
+            number = ahead
+            while number:
+                element = ptr32(int(used) + 4 + ((last & mask) << 3))
+                head = element[0]
+                if uint(head) > uint(mask):
+                    break
+                item = ptr32(int(q) + 4 * _HEADS + (head << 5))
+                if item[_JOBS] != int(j) or item[_STATE] != _JOB or element[1] != item[_LENGTH]:
+                    break
+                status = ptr8(q[_SLOTS] + q[_SLOT_SIZE] * head)[_HEADER_SIZE]
+                following[item[_TAIL]] = q[_FREE_HEAD]
+                q[_FREE_HEAD] = head
+                q[_FREE] += item[_COUNT]
+                item[_STATE] = _FREE_STATE
+                ptr32(item[_ENTRY])[_RESULT] = status
+                j[_JOBS_WORST] |= status
+                last += 1
+                number -= 1
+            ahead -= number
+            last &= 0xFFFF
+            q[_LAST_USED] = last
+            q[_IN_FLIGHT] -= ahead
+            j[_JOBS_LEFT] -= ahead
+            avail[3 + mask] = last - q[_LAG]
+            if number:
+                result = int(_take_one(int(q) >> 2, int(j) >> 2))
+                if result == _UNUSABLE:
+                    return result
+                if result >= 0 and not q[_LAG]:
+                    q[_MISSED] = 1
+        if j[_JOBS_LEFT] > goal:
+            return 1
+        if sent >= count:
+            return q[_MISSED]
+
+
+# Addresses come as words, in which they are small ints.
+@micropython.viper
+def _send_any(q_word: int, j_word: int):
+    q = ptr32(q_word << 2)
+    j = ptr32(j_word << 2)
+    following = ptr16(q[_NEXT])
     ring = ptr16(q[_AVAIL])
     segment = q[_SEGMENT]
     indirect = q[_INDIRECT]
-    mask = q[_SIZE] - 1
     idx = q[_AVAIL_IDX]
-    first = idx
     sent = j[_JOBS_SENT]
-    count = j[_JOBS_COUNT]
-    while sent < count:
-        job = _FIRST_JOB + (sent << 3)
-        left = j[job + _BYTES]
+    while sent < j[_JOBS_COUNT]:
+        job = ptr32(int(j) + 4 * _FIRST_JOB + (sent << 5))
+        left = job[_BYTES]
         need = 1
         if not indirect:
             need = 2
@@ -278,138 +343,175 @@ def send(state, jobs) -> int:
             break
         head = q[_FREE_HEAD]
         slot = q[_SLOTS] + q[_SLOT_SIZE] * head
+        kind = job[_KIND]
         words = ptr32(slot)
-        kind = j[job + _KIND]
         words[0] = kind
         words[1] = 0
-        words[2] = j[job + _SECTOR]
-        words[3] = j[job + _SECTOR_HIGH]
-        ptr8(slot)[_HEADER_SIZE] = 0xFF
+        words[2] = job[_SECTOR]
+        words[3] = job[_SECTOR_HIGH]
+        words[4] = 0xFF
+        table = q[_DESC]
         at = head
-        table = ptr32(q[_DESC])
         then = int(following[at])
         if indirect:
-            table = ptr32(slot + _TABLE)
+            table = slot + _TABLE
             at = 0
             then = 1
+        desc = ptr32(table + (at << 4))
+        desc[0] = slot
+        desc[1] = 0
+        desc[2] = _HEADER_SIZE
+        desc[3] = then << 16 | _F_NEXT
         flags = (kind & 1 ^ 1) << 1 | _F_NEXT
-        table[4 * at] = slot
-        table[4 * at + 1] = 0
-        table[4 * at + 2] = _HEADER_SIZE
-        table[4 * at + 3] = then << 16 | _F_NEXT
-        address = j[job + _ADDRESS]
+        address = job[_ADDRESS]
         while left:
-            size = left
-            if size > segment:
-                size = segment
+            length = left
+            if length > segment:
+                length = segment
             at = then
             then = at + 1
             if not indirect:
                 then = int(following[at])
-            table[4 * at] = address
-            table[4 * at + 1] = 0
-            table[4 * at + 2] = size
-            table[4 * at + 3] = then << 16 | flags
-            address += size
-            left -= size
-        table[4 * then] = slot + _HEADER_SIZE
-        table[4 * then + 1] = 0
-        table[4 * then + 2] = 1
-        table[4 * then + 3] = _F_WRITE
+            desc = ptr32(table + (at << 4))
+            desc[0] = address
+            desc[1] = 0
+            desc[2] = length
+            desc[3] = then << 16 | flags
+            address += length
+            left -= length
+        desc = ptr32(table + (then << 4))
+        desc[0] = slot + _HEADER_SIZE
+        desc[1] = 0
+        desc[2] = 1
+        desc[3] = _F_WRITE
         tail = then
         if indirect:
             tail = head
-            table = ptr32(q[_DESC])
-            table[4 * head] = slot + _TABLE
-            table[4 * head + 1] = 0
-            table[4 * head + 2] = 16 * (then + 1)
-            table[4 * head + 3] = _F_INDIRECT
-        writable = 1
-        if not kind & 1:
-            writable += j[job + _BYTES]
-        ring[2 + (idx & mask)] = head
-        at = _HEADS + (head << 3)
-        q[at + _STATE] = _JOB
-        q[at + _COUNT] = need
-        q[at + _TAIL] = tail
-        q[at + _WRITABLE] = writable
-        q[at + _LENGTH] = 0 if q[_DISTRUST] else writable
-        q[at + _JOBS] = int(j)
-        q[at + _ENTRY] = job
+            desc = ptr32(q[_DESC] + (head << 4))
+            desc[0] = table
+            desc[1] = 0
+            desc[2] = (then + 1) << 4
+            desc[3] = _F_INDIRECT
+        writable = 1 + (job[_BYTES] & ((kind & 1) - 1))
+        item = ptr32(int(q) + 4 * _HEADS + (head << 5))
+        item[_STATE] = _JOB
+        item[_COUNT] = need
+        item[_TAIL] = tail
+        item[_WRITABLE] = writable
+        item[_LENGTH] = writable
+        item[_JOBS] = int(j)
+        item[_ENTRY] = int(job)
+        job[_RESULT] = _FLYING
+        ring[2 + (idx & (q[_SIZE] - 1))] = head
+        idx = (idx + 1) & 0xFFFF
         q[_FREE_HEAD] = int(following[tail])
         q[_FREE] -= need
         q[_IN_FLIGHT] += 1
-        idx = (idx + 1) & 0xFFFF
-        j[job + _RESULT] = _FLYING
         j[_JOBS_LEFT] += 1
         sent += 1
-    if idx != first:
-        j[_JOBS_SENT] = sent
-        q[_AVAIL_IDX] = idx
+    q[_AVAIL_IDX] = idx
+    j[_JOBS_SENT] = sent
+
+
+def take(state):
+    return _take_any(state, _NO_JOBS)
+
+
+@micropython.viper
+def _take_any(q: ptr32, j: ptr32) -> int:
+    if not q[_USABLE]:
+        return _UNUSABLE
+    used = ptr16(q[_USED])
+    result = _NOTHING
+    while result == _NOTHING:
+        ahead = (used[1] - q[_LAST_USED]) & 0xFFFF
+        if not ahead and not q[_LAG] and q[_EVENT_IDX]:
+            # No interrupt comes of what the device returned before it saw used_event move.
+            fence()
+            ahead = (used[1] - q[_LAST_USED]) & 0xFFFF
+        if not ahead:
+            break
+        if ahead > q[_IN_FLIGHT]:
+            q[_PROBLEM] = _AHEAD
+            q[_PROBLEM_VALUE] = ahead
+            q[_PROBLEM_LIMIT] = q[_IN_FLIGHT]
+            return _UNUSABLE
         fence()
-        ring[1] = idx
-    return 0
+        result = int(_take_one(int(q) >> 2, int(j) >> 2))
+    return result
 
 
 @micropython.viper
-def run(state, jobs, looks: int) -> int:
-    q = ptr32(state)
-    j = ptr32(jobs)
-    while True:
-        if j[_JOBS_SENT] < j[_JOBS_COUNT]:
-            result = int(send(state, jobs))
-            if result < 0:
-                return result
-        if q[_NOTIFIED] != q[_AVAIL_IDX]:
-            result = int(kick(state))
-            if result < 0:
-                return result
-        left = 0
-        if j[_JOBS_SENT] < j[_JOBS_COUNT]:
-            # Enough for a notification to be worth its while, and the device still has some.
-            left = j[_JOBS_LEFT] - 1 - (j[_JOBS_LEFT] >> 2)
-        result = 0
-        while result >= 0:
-            result = int(take(state, jobs, left, looks))
-            if result >= 0 and not q[_LAG]:
-                q[_MISSED] = 1
-        if result != _NOTHING:
-            return result
-        if j[_JOBS_LEFT] > left:
-            return 1
-        if j[_JOBS_SENT] >= j[_JOBS_COUNT]:
-            return q[_MISSED]
+def _take_one(q_word: int, j_word: int) -> int:
+    q = ptr32(q_word << 2)
+    size = q[_SIZE]
+    last = q[_LAST_USED]
+    element = ptr32(q[_USED] + 4 + ((last & (size - 1)) << 3))
+    head = element[0]
+    length = uint(element[1])
+    item = ptr32(int(q) + 4 * _HEADS + (head << 5))
+    kind = _FREE_STATE
+    if uint(head) < uint(size):
+        kind = item[_STATE]
+    if kind == _FREE_STATE or kind == _DONE:
+        q[_PROBLEM] = _NOT_IN_FLIGHT
+        q[_PROBLEM_VALUE] = head
+        return _UNUSABLE
+    if length > uint(item[_WRITABLE]):
+        q[_PROBLEM] = _TOO_LONG
+        q[_PROBLEM_VALUE] = int(length)
+        q[_PROBLEM_LIMIT] = item[_WRITABLE]
+        return _UNUSABLE
+    status = 0
+    if kind == _JOB:
+        status = ptr8(q[_SLOTS] + q[_SLOT_SIZE] * head)[_HEADER_SIZE]
+        if not status and not q[_DISTRUST] and length < uint(item[_LENGTH]):
+            q[_PROBLEM] = _TOO_SHORT
+            q[_PROBLEM_VALUE] = int(length)
+            q[_PROBLEM_LIMIT] = item[_LENGTH]
+            return _UNUSABLE
+    last = (last + 1) & 0xFFFF
+    q[_LAST_USED] = last
+    q[_IN_FLIGHT] -= 1
+    ptr16(q[_AVAIL])[2 + size] = last - q[_LAG]
+    if kind == _WITH_DEVICE:
+        item[_LENGTH] = int(length)
+        item[_STATE] = _DONE
+        return head
+    ptr16(q[_NEXT])[item[_TAIL]] = q[_FREE_HEAD]
+    q[_FREE_HEAD] = head
+    q[_FREE] += item[_COUNT]
+    item[_STATE] = _FREE_STATE
+    if kind == _ABANDONED:
+        return _UNSEEN | head
+    owner = ptr32(item[_JOBS])
+    ptr32(item[_ENTRY])[_RESULT] = status
+    owner[_JOBS_LEFT] -= 1
+    owner[_JOBS_WORST] |= status
+    if int(owner) != j_word << 2 and not q[_LAG]:
+        q[_MISSED] = 1
+    return _NOTHING
 
 
 @micropython.viper
-def aim(jobs, blocks) -> int:
-    j = ptr32(jobs)
-    count = j[_JOBS_COUNT]
+def aim(j: ptr32, blocks: ptr32, kind: int) -> bool:
     shift = j[_JOBS_SHIFT]
     limit = uint(j[_JOBS_LIMIT])
-    numbers = ptr32(blocks)
+    count = j[_JOBS_COUNT]
     number = 0
     while number < count:
-        block = uint(numbers[number])
+        block = uint(blocks[number])
         if block >= limit:
-            break
-        job = _FIRST_JOB + (number << 3)
-        j[job + _SECTOR] = int(block << shift)
-        j[job + _SECTOR_HIGH] = int((block >> 1) >> (31 - shift))
+            return False
+        job = ptr32(int(j) + 4 * _FIRST_JOB + (number << 5))
+        job[_KIND] = kind
+        job[_SECTOR] = int(block << shift)
+        job[_SECTOR_HIGH] = int((block >> 1) >> (31 - shift))
         number += 1
-    return number
-
-
-@micropython.viper
-def begin(jobs, kind: int):
-    j = ptr32(jobs)
-    count = j[_JOBS_COUNT]
-    while count:
-        count -= 1
-        j[_FIRST_JOB + (count << 3) + _KIND] = kind
     j[_JOBS_SENT] = 0
     j[_JOBS_LEFT] = 0
     j[_JOBS_WORST] = 0
+    return True
 
 
 @micropython.viper
@@ -445,24 +547,6 @@ def spread(jobs, kind: int, buf, start: int, length: int, most: int, room: int) 
 
 
 @micropython.viper
-def run_one(state, jobs) -> int:
-    j = ptr32(jobs)
-    result = int(send(state, jobs))
-    if not result and j[_JOBS_LEFT]:
-        result = int(kick(state))
-        if not result:
-            take(state, jobs, 0, LOOKS)
-            if not j[_JOBS_LEFT]:
-                return int((j[_JOBS_WORST] | ptr32(state)[_MISSED]) != 0)
-    if not result:
-        # The queue was full, or somebody else's answer came first, or none in time.
-        result = int(run(state, jobs, 1))
-        if not result:
-            return int(j[_JOBS_WORST] != 0)
-    return result
-
-
-@micropython.viper
 def access(state, jobs, kind: int, block: uint, buf, length: uint) -> int:
     j = ptr32(jobs)
     shift = j[_JOBS_SHIFT]
@@ -481,7 +565,10 @@ def access(state, jobs, kind: int, block: uint, buf, length: uint) -> int:
     j[_FIRST_JOB + _KIND] = kind
     j[_FIRST_JOB + _SECTOR] = int(block << shift)
     j[_FIRST_JOB + _SECTOR_HIGH] = int((block >> 1) >> (31 - shift))
-    return int(run_one(state, jobs))
+    result = int(run(state, jobs, LOOKS))
+    if not result and j[_JOBS_WORST]:
+        result = 1
+    return result
 
 
 @micropython.viper
@@ -495,7 +582,10 @@ def repeat(state, jobs, kind: int, block: uint) -> int:
     j[_FIRST_JOB + _KIND] = kind
     j[_FIRST_JOB + _SECTOR] = int(block << shift)
     j[_FIRST_JOB + _SECTOR_HIGH] = int((block >> 1) >> (31 - shift))
-    return int(run_one(state, jobs))
+    result = int(run(state, jobs, LOOKS))
+    if not result and j[_JOBS_WORST]:
+        result = 1
+    return result
 
 
 @micropython.viper
@@ -516,7 +606,7 @@ def lose(state):
         at = _HEADS + (head << 3)
         if q[at + _STATE] == _JOB:
             owner = ptr32(q[at + _JOBS])
-            owner[q[at + _ENTRY] + _RESULT] = _LOST
+            ptr32(q[at + _ENTRY])[_RESULT] = _LOST
             owner[_JOBS_SENT] = owner[_JOBS_COUNT]
             owner[_JOBS_LEFT] -= 1
             owner[_JOBS_WORST] |= _LOST

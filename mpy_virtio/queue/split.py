@@ -79,9 +79,6 @@ _PROBLEMS = (
     "it wrote {0} bytes where {1} were due",
 )
 
-# For take(): a goal that is not reached.
-_NO_JOBS = twin.words(4)
-
 
 class VirtQueue:
     """Queue `index` of the device behind `transport`, with `size` entries, a power of two.
@@ -245,7 +242,7 @@ class VirtQueue:
 
     def _take(self):
         while True:
-            token = twin.take(self.state, _NO_JOBS, -1, 1)
+            token = twin.take(self.state)
             if token < _UNSEEN:
                 return token
             self._forget_buffers(token & (_UNSEEN - 1))
