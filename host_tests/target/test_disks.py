@@ -57,20 +57,6 @@ def test_blocks_of_4096_bytes(board, tmp_path, legacy):
     assert path.read_bytes() == expected
 
 
-def test_bad_sectors_are_io_errors_and_the_rest_reads_on(board, tmp_path, legacy):
-    path = image(tmp_path)
-    rules = tmp_path / "bad.conf"
-    rules.write_text('[inject-error]\nevent = "read_aio"\nerrno = "5"\nsector = "100"\n')
-    drive = qemu.Drive(f"blkdebug:{rules}:{path}", drive_options="rerror=report")
-    b = disk_on(board, drive, legacy)
-    assert b.exec("print(disk.readblocks(100, buf))") == "-5\n"
-    with pytest.raises(BoardError, match=r"OSError: \[Errno 5\] EIO"):
-        b.exec("disk.read(100, buf)")
-    assert b.exec("print(disk.readblocks(101, buf), bytes(buf[:4]))") == (
-        f"0 {path.read_bytes()[101 * 512 :][:4]}\n"
-    )
-
-
 def test_sparse_disk_beyond_4_gib(board, tmp_path, legacy):
     path = tmp_path / "large.img"
     with path.open("wb") as file:
