@@ -20,6 +20,7 @@ _LAZY = {
     "Block": "device.blk",
     "Entropy": "device.rng",
     "Net": "device.net",
+    "Cache": "cache",
 }
 
 

@@ -182,3 +182,54 @@ def test_a_file_that_is_open_at_a_soft_reset_keeps_all_that_was_written(board, t
     for n in range(3):
         printed = b.exec(f"print(open('/file{n}').read(), end='')")
         assert printed == "".join(f"line {line}\n" for line in range(40 * n + 1))
+
+
+@pytest.mark.parametrize("kind", ["FAT", "littlefs"])
+def test_a_cache_saves_reads_and_no_write(board, tmp_path, kind, legacy):
+    path = tmp_path / "disk.img"
+    with path.open("wb") as file:
+        file.truncate(4 << 20)
+    if kind == "FAT":
+        disk.make_fat(path, 4)
+    b = board(drives=[qemu.Drive(path)], legacy=legacy)
+    printed = b.exec(f"""
+        import hashlib, os, vfs
+        import mpy_virtio as virtio
+
+        class Counting:
+            # A disk that counts what it is asked to read.
+            reads = 0
+            def __init__(self, disk):
+                self.disk = disk
+                self.writeblocks = disk.writeblocks
+                self.ioctl = disk.ioctl
+            def readblocks(self, *arguments):
+                self.reads += 1
+                return self.disk.readblocks(*arguments)
+
+        def use(disk):
+            vfs.mount(vfs.VfsFat(disk) if {kind == "FAT"} else vfs.VfsLfs2(disk), "/there")
+            for n in range(20):
+                with open("/there/file%d" % n, "w") as file:
+                    file.write(str(n) * 700)
+            contents = [open("/there/file%d" % n, "rb").read() for n in range(20)]
+            vfs.umount("/there")
+            return [hashlib.sha256(content).digest() for content in contents]
+
+        if {kind == "FAT"}:
+            vfs.umount("/")
+        disk = virtio.Block(block_size={512 if kind == "FAT" else 4096})
+        if {kind == "littlefs"}:
+            vfs.VfsLfs2.mkfs(disk)
+        plain = Counting(disk)
+        expected = use(plain)
+        under = Counting(disk)
+        print(use(virtio.Cache(under)) == expected, under.reads < plain.reads / 2)
+        # What is on the disk is what was written, not what is in the cache.
+        print(use(disk) == expected)
+    """)
+    assert printed == "True True\nTrue\n"
+    if kind == "FAT":
+        b.kill()
+        disk.check_fat(path)
+        assert disk.read_fat_file(path, "file7") == b"7" * 700

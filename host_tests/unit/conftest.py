@@ -61,12 +61,14 @@ class Echo(Device):
 
 
 TWINS = {"viper": hot_viper, "bytecode": hot_bytecode}
+TWIN_NAMES = [module.__name__ for module in TWINS.values()]
 WITH_TWINS = (
     "queue",
     "queue_properties",
     "lying_device",
     "hostile_disk",
     "block",
+    "cache",
     "entropy",
     "interrupts",
     "asyncio",
@@ -88,9 +90,9 @@ def twin(request):
         for module in [m for n, m in sys.modules.items() if n.startswith("mpy_virtio.")]:
             if hasattr(module, "twin"):
                 patch.setattr(module, "twin", chosen)
-            for name in ("access", "aim", "repeat", "run"):
-                if hasattr(module, "_" + name) and not hasattr(module, name):
-                    patch.setattr(module, "_" + name, getattr(chosen, name))
+                for name, value in list(vars(module).items()):
+                    if getattr(value, "__module__", None) in TWIN_NAMES:
+                        patch.setattr(module, name, getattr(chosen, value.__name__))
         patch.setattr(chosen, "LOOKS", 3)
         yield chosen
 

@@ -17,6 +17,7 @@ NAMES = {
     "Block": "mpy_virtio.device.blk",
     "Entropy": "mpy_virtio.device.rng",
     "Net": "mpy_virtio.device.net",
+    "Cache": "mpy_virtio.cache",
 }
 VALUES = (0x74726977, 0x10001000, 3)
 CLASSES = [errors.VirtIOError, *(getattr(errors, name) for name, _ in errors._CLASSES)]

@@ -593,6 +593,14 @@ def copy(to, at: int, source, start: int, length: int):
     there = ptr8(int(ptr8(to)) + at)
     here = ptr8(int(ptr8(source)) + start)
     n = 0
+    if not (int(there) | int(here)) & 3:
+        to_words = ptr32(there)
+        from_words = ptr32(here)
+        words = length >> 2
+        while n < words:
+            to_words[n] = from_words[n]
+            n += 1
+        n <<= 2
     while n < length:
         there[n] = here[n]
         n += 1

@@ -13,11 +13,11 @@ import mpy_virtio as virtio
 def mount_all():
     # The first disk is that of block.py.
     _, fat, littlefs = (one for one in virtio.probe() if one.device_type == 2)
-    vfs.mount(virtio.Block(fat), "/FAT")
-    # With blocks of 512 bytes littlefs spends its time on finding them.
-    littlefs = virtio.Block(littlefs, block_size=4096)
-    vfs.VfsLfs2.mkfs(littlefs, readsize=512, progsize=512)
-    vfs.mount(vfs.VfsLfs2(littlefs, readsize=512, progsize=512), "/littlefs")
+    vfs.mount(virtio.Block(fat, block_size=4096), "/FAT")
+    # With small blocks littlefs spends its time on finding them.
+    littlefs = virtio.Cache(virtio.Block(littlefs, block_size=65536))
+    vfs.VfsLfs2.mkfs(littlefs, readsize=512, progsize=4096)
+    vfs.mount(vfs.VfsLfs2(littlefs, readsize=512, progsize=4096), "/littlefs")
 
 
 def file_write(folder, size, count):
