@@ -14,9 +14,9 @@ _UNMAP = const(1)
 _MAX_SECTORS = const(0x3FFFFFFF)
 
 # Offsets in struct virtio_blk_config (5.2.4).
-_CYLINDERS = const(0x10)
-_HEADS = const(0x12)
-_SECTORS = const(0x13)
+_GEOMETRY_CYLINDERS = const(0x10)
+_GEOMETRY_HEADS = const(0x12)
+_GEOMETRY_SECTORS = const(0x13)
 _BLK_SIZE = const(0x14)
 _PHYSICAL_BLOCK_EXP = const(0x18)
 _ALIGNMENT_OFFSET = const(0x19)
@@ -37,7 +37,11 @@ def info(disk):
 def _info(features, read):
     found = {}
     if features & blk.F_GEOMETRY:
-        found["geometry"] = (read(_CYLINDERS, 2), read(_HEADS, 1), read(_SECTORS, 1))
+        found["geometry"] = (
+            read(_GEOMETRY_CYLINDERS, 2),
+            read(_GEOMETRY_HEADS, 1),
+            read(_GEOMETRY_SECTORS, 1),
+        )
     if features & blk.F_TOPOLOGY:
         unit = read(_BLK_SIZE, 4) if features & blk.F_BLK_SIZE else 512
         found["physical_block_size"] = unit << min(read(_PHYSICAL_BLOCK_EXP, 1), 31)
