@@ -4,10 +4,12 @@ The name `stock` builds MicroPython's own port for QEMU with our package frozen 
 else of ours: build/stock-VIRT_RV32/firmware.elf.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 
 from tools import BOARD, BUILD, ROOT, packages, sources, tell
 
@@ -87,17 +89,27 @@ def micropython_lib(tree):
 def make(tree, folder, settings):
     """Run make in `folder`, with its output in build.log of the folder that BUILD names."""
     libraries = [settings[name] for name in LIBRARIES if name in settings]
-    start_anew_when_sources_changed(settings["BUILD"], [tree, *libraries])
     variables = [f"{name}={value}" for name, value in settings.items()]
     command = ["make", "-j2", "-C", folder, *variables]
     log = settings["BUILD"] / "build.log"
-    with log.open("w") as output:
-        result = subprocess.run(
-            command, stdout=output, stderr=subprocess.STDOUT, env=environment(tree)
-        )
+    with one_at_a_time(settings["BUILD"]):
+        start_anew_when_sources_changed(settings["BUILD"], [tree, *libraries])
+        with log.open("w") as output:
+            result = subprocess.run(
+                command, stdout=output, stderr=subprocess.STDOUT, env=environment(tree)
+            )
     if result.returncode != 0:
         tail = "\n".join(log.read_text().splitlines()[-30:])
         raise SystemExit(f"{tail}\nthe build failed; all that it said is in {log}")
+
+
+@contextmanager
+def one_at_a_time(folder):
+    """Wait until nobody else builds in `folder`: two processes of the tests may want the same."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(folder.name + ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def start_anew_when_sources_changed(folder, trees):

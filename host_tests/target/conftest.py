@@ -39,3 +39,15 @@ def board(request):
             return boards.enter_context(Board(firmware, BOARD, **options))
 
         yield start
+
+
+@pytest.fixture
+def prepared(board, request):
+    """As `board`: a function that starts one, with the HELPERS of the test's module on it."""
+
+    def start(**options):
+        b = board(**options)
+        b.exec(request.module.HELPERS)
+        return b
+
+    return start

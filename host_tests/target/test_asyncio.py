@@ -17,18 +17,6 @@ HELPERS = """
 
 
 @pytest.fixture
-def prepared(board):
-    """As `board`: a function that starts one, with HELPERS on it."""
-
-    def start(**options):
-        b = board(**options)
-        b.exec(HELPERS)
-        return b
-
-    return start
-
-
-@pytest.fixture
 def image(tmp_path):
     path = tmp_path / "noise.img"
     path.write_bytes(random.Random(1).randbytes(SECTORS * 512))

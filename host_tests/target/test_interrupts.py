@@ -3,7 +3,6 @@
 import random
 import subprocess
 
-import pytest
 from uctypes import addressof
 
 from mpy_virtio import port, slots
@@ -23,18 +22,6 @@ HELPERS = """
         while not condition() and time.ticks_diff(time.ticks_ms(), start) < timeout_ms:
             machine.idle()
 """
-
-
-@pytest.fixture
-def prepared(board):
-    """As `board`: a function that starts one, with HELPERS on it."""
-
-    def start(**options):
-        b = board(**options)
-        b.exec(HELPERS)
-        return b
-
-    return start
 
 
 def noise(tmp_path, sectors=2048):
