@@ -11,3 +11,6 @@ SRC_C += \
 SRC_S += \
 	arch/riscv/start.S \
 	arch/riscv/trap_entry.S \
+
+# For what relies on a word being anywhere in RAM.
+ARCH_ANY_ALIGNMENT = -mno-strict-align -mtune=size
