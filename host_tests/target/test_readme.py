@@ -67,7 +67,7 @@ def test_sessions_at_the_prompt(newcomers_board, number):
 
 
 # What the scripts print.
-PRINTED = ("0\n", "16 None\n", "b'U\\xaa' 1000\n", "[1, 20, 300]\n")
+PRINTED = ("0\n", "16 None\n", "173\n", "b'U\\xaa' 1000\n", "[1, 20, 300]\n")
 
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))

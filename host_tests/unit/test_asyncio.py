@@ -82,6 +82,35 @@ def test_many_requests_at_once(any_port, version, features, order):
         assert (model.interrupts > 0) == (any_port == "interrupts")
 
 
+@RINGS
+@pytest.mark.parametrize("order", ["fifo", "lifo"])
+def test_more_requests_than_there_is_room_for(any_port, features, order):
+    model, rng = entropy(features=features, chunk=4)
+    answering_late(model, 20, order)
+    queue = rng._queue
+    buffers = [bytearray(4) for _ in range(50)]
+
+    async def main():
+        assert await asyncio.gather(*(queue.arequest((), (b,)) for b in buffers)) == [4] * 50
+
+    asyncio.run(main())
+    assert sorted(buffers) == sorted(model.given[i : i + 4] for i in range(0, 200, 4))
+    assert is_idle(queue)
+
+
+def test_room_that_never_comes(any_port):
+    model, rng = entropy()
+    answering_late(model, NEVER)
+    queue = rng._queue
+    tokens = [queue.start((), (bytearray(4),)) for _ in range(queue.size)]
+    with pytest.raises(OSError) as raised:
+        asyncio.run(queue.arequest((), (bytearray(4),), timeout_ms=100))
+    assert raised.value.args[0] == ETIMEDOUT
+    assert queue.in_flight == len(tokens)
+    with pytest.raises(errors.QueueFull):
+        asyncio.run(queue.arequest((), [bytearray(4)] * 17))
+
+
 def test_other_tasks_run_while_one_waits(any_port):
     model, rng = entropy()
     answering_late(model, 200)
@@ -205,23 +234,6 @@ def test_a_cancelled_task_leaves_the_buffer_to_the_device(any_port, which):
     asyncio.run(main())
     assert queue.poll() is None
     assert is_idle(queue)
-
-
-def test_a_full_queue_is_told(any_port):
-    model, rng = entropy()
-
-    async def main():
-        answering_late(model, NEVER)
-        tasks = [asyncio.create_task(rng._queue.arequest((), (bytearray(1),))) for _ in range(16)]
-        while len(model.in_flight) < 16:
-            await asyncio.sleep(0)
-        with pytest.raises(errors.QueueFull):
-            await rng._queue.arequest((), (bytearray(1),))
-        for _ in tasks:
-            model.complete()
-        assert await asyncio.gather(*tasks) == [1] * 16
-
-    asyncio.run(main())
 
 
 @pytest.mark.parametrize("fault", ["needs_reset", "id_out_of_range"])

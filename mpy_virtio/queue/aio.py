@@ -15,6 +15,9 @@ _LOOKS_BEFORE_SLEEP = 16
 
 async def request(queue, readable, writable, timeout_ms):
     """What VirtQueue.arequest() does."""
+    need = 1 if queue.indirect else len(readable) + len(writable)
+    while queue.free < need <= queue.size:
+        await wait_until(queue, lambda: queue.free >= need, timeout_ms)
     token = queue.start(readable, writable)
     try:
         return await wait(queue, token, timeout_ms)
@@ -25,13 +28,13 @@ async def request(queue, readable, writable, timeout_ms):
 
 async def wait(queue, token, timeout_ms):
     """What VirtQueue.await_done() does."""
-    queue.notify_of_all()
     await wait_until(queue, lambda: queue.done(token), timeout_ms)
     return queue.finish(token)
 
 
 async def wait_until(queue, is_done, timeout_ms):
     """Wait for an answer, or several, after which `is_done()`; OSError(ETIMEDOUT)."""
+    queue.notify_of_all()
     if queue.waiters is None:
         queue.waiters = _Waiters(queue)
     if queue.waiters.can_be_woken():

@@ -365,7 +365,7 @@ class VirtQueue:
     # For asyncio. What it takes is loaded when it is first used: not every board has asyncio.
 
     async def arequest(self, readable, writable, timeout_ms=5000):
-        """request(), to be awaited.
+        """request(), to be awaited, also for room in the queue.
 
         A task that is cancelled, or runs out of time, leaves the buffers to the device until it
         returns them.
