@@ -12,6 +12,10 @@
 #define LWIP_IPV6                       1
 #define LWIP_IPV6_DHCP6                 1
 #define LWIP_ND6_QUEUEING               1
+// What is sent to a neighbour whose address is being asked for waits, not just the last of it.
+#define ARP_QUEUEING                    1
+#define ARP_QUEUE_LEN                   32
+#define MEMP_NUM_ARP_QUEUE              128
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS  1
 #define LWIP_NETIF_EXT_STATUS_CALLBACK  1
 #define LWIP_MULTICAST_TX_OPTIONS       1

@@ -27,6 +27,9 @@ time_t mbedtls_port_time(time_t *timer);
 #define MBEDTLS_BASE64_C
 #define MBEDTLS_PEM_PARSE_C
 
+// For getpeercert().
+#define MBEDTLS_SSL_KEEP_PEER_CERTIFICATE
+
 // For cryptolib.
 #define MBEDTLS_CIPHER_MODE_CTR
 
