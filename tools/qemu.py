@@ -142,6 +142,20 @@ def command(
     return [*line, *extra]
 
 
+def gateway_command(board, network, options=""):
+    """Command line, a list, of a QEMU that has no machine, and joins `network` to the host's.
+
+    `options` are more of what -netdev user takes.
+    """
+    ends = {"user0": ",".join(filter(None, ["user", options])), "net0": network.netdev}
+    line = [MACHINES[board].emulator, "-machine", "none"]
+    line += ["-display", "none", "-monitor", "none", "-serial", "none"]
+    for name, netdev in ends.items():
+        line += ["-netdev", f"{netdev},id={name}"]
+        line += ["-netdev", f"hubport,id=hub-{name},hubid=0,netdev={name}"]
+    return line
+
+
 def script_address(board):
     """Where the firmware of `board` looks for a script: right behind the RAM that it uses."""
     text = (ROOT / "boards" / board / "mpconfigboard.h").read_text()
