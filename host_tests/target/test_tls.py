@@ -1,8 +1,8 @@
 """TLS on the board, between a client and a server that are both on it, over streams in memory."""
 
-import subprocess
-
 import pytest
+
+from tools.network.authority import make_authority, make_certificate
 
 NAME = "board.test"
 
@@ -56,30 +56,13 @@ def connect(name, cadata):
 """
 
 
-def openssl(folder, *arguments):
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
-def authority(folder, name):
-    """Make the key and the certificate of an authority: name.key and name.crt in `folder`."""
-    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subject = ["-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.crt"]
-    openssl(folder, "req", "-x509", "-days", "30", *curve, *subject)
-
-
 @pytest.fixture(scope="session", params=["ec", "rsa"])
 def certificates(request, tmp_path_factory):
     """Contents of the PEM files for a server called NAME, as statements for the board."""
     folder = tmp_path_factory.mktemp(request.param)
-    authority(folder, "authority")
-    authority(folder, "stranger")
-    kind = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"], "rsa": ["rsa:2048"]}
-    request_ = ["-subj", f"/CN={NAME}", "-keyout", "server.key", "-out", "server.csr", "-nodes"]
-    openssl(folder, "req", "-newkey", *kind[request.param], *request_)
-    (folder / "names").write_text(f"subjectAltName=DNS:{NAME}\n")
-    signer = ["-CA", "authority.crt", "-CAkey", "authority.key", "-CAcreateserial"]
-    files = ["-in", "server.csr", "-out", "server.crt", "-extfile", "names"]
-    openssl(folder, "x509", "-req", "-days", "20", *signer, *files)
+    make_authority(folder, "authority")
+    make_authority(folder, "stranger")
+    make_certificate(folder, "authority", [NAME], kind=request.param)
     files = {
         "key": "server.key",
         "cert": "server.crt",
@@ -130,6 +113,42 @@ try:
     connect("{name}", {trusted})
     print("welcome")
 except ValueError as error:
+    print(error)
+"""
+    )
+    assert outcome in said
+
+
+@pytest.mark.parametrize(
+    "settings, outcome",
+    [
+        ("", "welcome"),
+        ("context.load_verify_locations(cadata=stranger)", "not correctly signed"),
+        ("context.load_verify_locations(cadata=ca)", "welcome"),
+        ("context.verify_mode = ssl.CERT_REQUIRED", "CA_CHAIN_REQUIRED"),
+        (
+            "context.verify_mode = ssl.CERT_NONE; context.load_verify_locations(cadata=stranger)",
+            "welcome",
+        ),
+    ],
+)
+def test_who_is_told_whom_to_trust_checks(board, certificates, settings, outcome):
+    said = board().exec(
+        certificates
+        + STREAMS
+        + f"""
+a, b = line()
+server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+server_context.load_cert_chain(cert, key)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+{settings}
+server = server_context.wrap_socket(a, server_side=True, do_handshake_on_connect=False)
+client = context.wrap_socket(b, server_hostname="{NAME}", do_handshake_on_connect=False)
+try:
+    while not client.write(b"hello"):
+        server.read(1)
+    print("welcome")
+except (ValueError, OSError) as error:
     print(error)
 """
     )

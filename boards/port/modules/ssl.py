@@ -2,19 +2,22 @@
 
 import tls
 from tls import *  # noqa: F403
-from tls import CERT_NONE, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
+from tls import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 
 
 class SSLContext:
     """What connections have in common: certificates, and how the peer's is checked.
 
     `protocol` is PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER, or one of the two for DTLS. A client
-    checks the server's certificate (CERT_REQUIRED) and a server asks for none (CERT_NONE), unless
-    `verify_mode` is set.
+    that is told whom to trust, by load_verify_locations(), checks the server's certificate from
+    then on (CERT_REQUIRED); before, it could trust nobody (CERT_NONE). A server asks for none.
+    Whoever sets `verify_mode` has that instead.
     """
 
     def __init__(self, protocol):
         self._context = tls.SSLContext(protocol)
+        self._checks_when_it_can = self._context.verify_mode == CERT_REQUIRED
+        self._context.verify_mode = CERT_NONE
 
     @property
     def verify_mode(self):
@@ -23,6 +26,7 @@ class SSLContext:
 
     @verify_mode.setter
     def verify_mode(self, mode):
+        self._checks_when_it_can = False
         self._context.verify_mode = mode
 
     @property
@@ -55,6 +59,8 @@ class SSLContext:
         Raises ValueError if there are none in it.
         """
         self._context.load_verify_locations(_content(cafile) if cafile else cadata)
+        if self._checks_when_it_can:
+            self._context.verify_mode = CERT_REQUIRED
 
     def wrap_socket(self, sock, **options):
         """Return a stream that is encrypted over the stream `sock`.
