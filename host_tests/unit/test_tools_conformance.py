@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from tools.board import BoardError
-from tools.conformance import known, reasons, report, suite
+from tools.conformance import known, network, reasons, report, suite
 from tools.conformance.suite import Result
 
 RUNNER = """
@@ -74,6 +74,41 @@ def test_a_condition(reason):
 
 def test_a_condition_that_does_not_hold_is_no_reason(reason):
     assert reason("if 1 > 2:\n    print('SKIP')\n    raise SystemExit\n") is None
+
+
+def test_a_condition_of_one_of_several_boards(reason):
+    source = (
+        "import sys\ndef instance0():\n    1 / 0\n"
+        "def instance1():\n"
+        "    if not hasattr(sys, 'nothing'):\n        multitest.skip()\n    1 / 0\n"
+    )
+    assert reason(source, "multi_net/test.py") == "if not hasattr(sys, 'nothing')"
+
+
+def test_a_test_that_needs_more_than_this_machine(reason):
+    assert "micropython.org" in reason("1 / 0", "net_inet/ssl_cert.py")
+
+
+def test_verdicts_of_tests_for_several_boards():
+    text = (
+        "multi_net/a.py on 1|0: pass\nmulti_net/b.py on 1|0: FAIL\n### TEST ###\nx.py on y\n"
+        "multi_net/c.py on 1|0: skip\n3 tests performed\n"
+    )
+    assert network.multi_verdicts(text) == [
+        ("multi_net/a.py", "pass"),
+        ("multi_net/b.py", "fail"),
+        ("multi_net/c.py", "skip"),
+    ]
+
+
+def test_only_the_gateways_network_is_there():
+    def frame(address):
+        return bytes(12) + b"\x08\0\x45" + bytes(15) + bytes(address) + bytes(30)
+
+    for address in ((10, 0, 2, 80), (224, 0, 0, 251), (255, 255, 255, 255)):
+        assert network.nobody_outside(frame(address)) is None
+    assert network.nobody_outside(frame((1, 1, 1, 1))) == []
+    assert network.nobody_outside(bytes(12) + b"\x08\x06" + bytes(46)) is None
 
 
 def test_a_test_that_does_not_ask_is_not_run(reason):

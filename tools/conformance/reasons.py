@@ -10,7 +10,11 @@ from functools import cache
 from textwrap import indent
 
 from tools.board import BoardError
+from tools.conformance.network import NEED_OUTSIDE
 from tools.conformance.suite import NEED_THEIR_FOLDER
+
+# How a test skips itself.
+SKIPPING = ("print('SKIP')", "multitest.skip()")
 
 
 class Reasons:
@@ -24,6 +28,8 @@ class Reasons:
 
     def of(self, result):
         """The reason why the test of a Result was skipped, or None where none can be found."""
+        if result.test in NEED_OUTSIDE:
+            return NEED_OUTSIDE[result.test]
         # The runner leaves out what native code is known not to do, whatever the test says.
         native = result.way == "native"
         asked = (
@@ -62,12 +68,26 @@ def deciding_part(source):
 
     Empty if the test does not ask.
     """
-    body = ast.parse(source).body
+    body = without_functions(ast.parse(source).body)
     asking = [index for index, statement in enumerate(body) if contains_skip(statement)]
     if not asking:
         return ""
     part = ast.Module(body[: asking[-1] + 1], [])
     return "class Skipped(BaseException): pass\n" + ast.unparse(_Outspoken().visit(part))
+
+
+def without_functions(body):
+    """The statements of a test, with those in place of its instances that skip it.
+
+    A test for several boards asks in the functions that they run.
+    """
+    statements = []
+    for statement in body:
+        if isinstance(statement, ast.FunctionDef) and statement.name.startswith("instance"):
+            statements += [inner for inner in statement.body if contains_skip(inner)]
+        else:
+            statements.append(statement)
+    return statements
 
 
 def as_native(code):
@@ -82,7 +102,7 @@ def contains_skip(tree):
 
 
 def is_skip(node):
-    return isinstance(node, ast.Expr) and ast.unparse(node) == "print('SKIP')"
+    return isinstance(node, ast.Expr) and ast.unparse(node) in SKIPPING
 
 
 class _Outspoken(ast.NodeTransformer):

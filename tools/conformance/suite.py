@@ -76,12 +76,15 @@ class Suite:
         (self.home / "tools").symlink_to(tree / "tools")
         self.version = version_of(tree)
 
-    def board(self, label="", **options):
-        """A Board with a disk that has what tests need; `label` tells it from others."""
+    def board(self, label="", files=(), **options):
+        """A Board with a disk that has what tests need; `label` tells it from others.
+
+        `files` are more for its disk, as disk.make_fat takes them.
+        """
         # NEED_THEIR_FOLDER opens these by this path.
-        files = {f"data/{path.name}": path for path in self.tests.glob("unicode/data/*")}
+        data = {f"data/{path.name}": path for path in self.tests.glob("unicode/data/*")}
         image = self.home / f"disk{label}.img"
-        disk.make_fat(image, 16, files)
+        disk.make_fat(image, 16, {**data, **dict(files)})
         elf = firmware.path_of(self.name)
         return Board(elf, self.name, drives=[qemu.Drive(image)], memory=MEMORY, **options)
 
