@@ -19,6 +19,9 @@
 #   PARTS=         some of it: block, boot, heartbeat, interrupts, memory, size
 # make cuts        cuts the power of a board that writes files, CUTS= times (1000), and looks for
 #                  what is lost; SEED= makes the same cuts again
+# make integrity   moves SIZE= MiB (256) each way over TCP and over TLS, through a network that loses
+#                  LOSS= percent of the frames (0.1) and has LATE= (1) overtaken, and compares what
+#                  was sent with what arrived
 # make stock       builds MicroPython's own QEMU port with our package in it and nothing else
 #
 # All of them first install what this machine lacks. MPY_DIR= is a MicroPython source tree to
@@ -29,7 +32,7 @@ PYTHON ?= python3
 # Files with tests, each of which has its builds and its boards to itself.
 TWO_AT_ONCE = -n 2 --dist loadfile
 
-.PHONY: run test unit firmware conformance bench cuts stock clean
+.PHONY: run test unit firmware conformance bench cuts integrity stock clean
 
 run:
 	@$(PYTHON) -m tools.packages run
@@ -55,7 +58,7 @@ firmware:
 	@$(PYTHON) -m tools.firmware
 
 conformance:
-	@$(PYTHON) -m tools.packages run
+	@$(PYTHON) -m tools.packages network
 	@$(PYTHON) -m tools.packages unit
 	@build/venv/bin/python -m tools.conformance
 
@@ -66,6 +69,10 @@ bench:
 cuts:
 	@$(PYTHON) -m tools.packages run
 	@$(PYTHON) -m tools.cuts
+
+integrity:
+	@$(PYTHON) -m tools.packages network
+	@$(PYTHON) -m tools.integrity
 
 stock:
 	@BOARD=VIRT_RV32 $(PYTHON) -m tools.packages run

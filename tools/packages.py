@@ -1,6 +1,6 @@
 """What the project needs of the machine, and how to get what is missing.
 
-`python3 -m tools.packages run` (or `test`, or `unit`) installs what that goal lacks, no more.
+`python3 -m tools.packages run` (or `network`, `test`, `unit`) installs what that goal lacks.
 """
 
 import importlib.util
@@ -26,7 +26,8 @@ COMMON = {
     "mkfs.vfat": "dosfstools",
     "mcopy": "mtools",
 }
-TEST = {"openssl": "openssl"}
+CERTIFICATES = {"openssl": "openssl"}
+ON_ONE_BOARD = ("run", "network")
 RISCV = {
     "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
     "/usr/lib/picolibc/riscv64-unknown-elf": "picolibc-riscv64-unknown-elf",
@@ -66,16 +67,19 @@ def check_board(name):
 
 
 def missing(goal, board):
-    """Debian packages that this machine lacks for `goal`: "run" on `board`, "test" or "unit"."""
+    """Debian packages that this machine lacks for `goal`.
+
+    That is "run" on `board`, "network", which is "run" and to make certificates, "test" or "unit".
+    """
     needs = {}
-    if goal == "run":
-        needs = COMMON | BOARDS[board]
+    if goal in ON_ONE_BOARD:
+        needs = COMMON | BOARDS[board] | (CERTIFICATES if goal == "network" else {})
     elif goal == "test":
-        needs = COMMON | TEST
+        needs = COMMON | CERTIFICATES
         for name in boards():
             needs |= BOARDS[name]
     packages = {package for name, package in needs.items() if not find(name)}
-    if goal != "run" and not importlib.util.find_spec("ensurepip"):
+    if goal not in ON_ONE_BOARD and not importlib.util.find_spec("ensurepip"):
         packages.add("python3-venv")
     return sorted(packages)
 
@@ -127,10 +131,10 @@ def make_venv(venv: Path = VENV):
 
 def main():
     goal = sys.argv[1]
-    if goal == "run":
+    if goal in ON_ONE_BOARD:
         check_board(BOARD)
     install(goal, BOARD)
-    if goal != "run":
+    if goal not in ON_ONE_BOARD:
         make_venv()
 
 
