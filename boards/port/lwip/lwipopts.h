@@ -52,6 +52,14 @@ uint32_t network_random(void);
 #define LWIP_RAND()                     network_random()
 #define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) network_random()
 
+// See tcp.c.
+struct pbuf;
+struct netif;
+int network_see_ip4(struct pbuf *packet, struct netif *netif);
+int network_see_ip6(struct pbuf *packet, struct netif *netif);
+#define LWIP_HOOK_IP4_INPUT(packet, netif) network_see_ip4(packet, netif)
+#define LWIP_HOOK_IP6_INPUT(packet, netif) network_see_ip6(packet, netif)
+
 #include "extmod/lwip-include/lwipopts_common.h"
 
 #undef MEM_ALIGNMENT
