@@ -17,11 +17,18 @@ err_t network_tcp_output(struct tcp_pcb *pcb) {
     return err == ERR_RTE ? ERR_OK : err;
 }
 
-// What came before a connection was accepted is handed out now, not when a timer looks for it.
+// What came before a connection was accepted is handed out now, not when a timer looks for it; so
+// is the end, which lwIP tells of only once.
 void network_tcp_recv(struct tcp_pcb *pcb, tcp_recv_fn recv) {
     tcp_recv(pcb, recv);
-    if (recv != NULL && pcb->refused_data != NULL) {
+    if (recv == NULL) {
+        return;
+    }
+    if (pcb->refused_data != NULL) {
         tcp_process_refused_data(pcb);
+    }
+    if (pcb->state == CLOSE_WAIT) {
+        recv(pcb->callback_arg, pcb, NULL, ERR_OK);
     }
 }
 

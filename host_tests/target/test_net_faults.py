@@ -150,6 +150,28 @@ def test_a_port_that_a_client_uses_again_is_good_for_a_connection(online):
     b.finish()
 
 
+def test_an_end_that_comes_before_a_connection_is_accepted_is_one(online):
+    port = free_port()
+    b = online(f"{port}:80")
+    b.exec("""
+        l = socket.socket()
+        l.bind(("0.0.0.0", 80))
+        l.listen(5)
+    """)
+    with socket.create_connection(("127.0.0.1", port), 30) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        said = b.exec("""
+            time.sleep_ms(200)
+            s, _ = l.accept()
+            s.settimeout(20)
+            print(s.recv(10))
+            s.sendall(b"all the same")
+            s.close()
+        """)
+        assert connection.recv(20) == b"all the same"
+    assert said == "b''\n"
+
+
 def test_what_comes_before_a_connection_is_accepted_is_there_then(online):
     port = free_port()
     b = online(f"{port}:80")
