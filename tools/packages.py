@@ -27,6 +27,7 @@ COMMON = {
     "mcopy": "mtools",
 }
 CERTIFICATES = {"openssl": "openssl"}
+TEST = {"tcpdump": "tcpdump"}
 ON_ONE_BOARD = ("run", "network")
 RISCV = {
     "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
@@ -75,7 +76,7 @@ def missing(goal, board):
     if goal in ON_ONE_BOARD:
         needs = COMMON | BOARDS[board] | (CERTIFICATES if goal == "network" else {})
     elif goal == "test":
-        needs = COMMON | CERTIFICATES
+        needs = COMMON | CERTIFICATES | TEST
         for name in boards():
             needs |= BOARDS[name]
     packages = {package for name, package in needs.items() if not find(name)}

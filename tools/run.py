@@ -13,6 +13,8 @@ from pathlib import Path
 from tools import BOARD, BUILD, ROOT, disk, firmware, qemu, tell
 
 DEMO_DISK = BUILD / "disk.img"
+# Of the board that joins another: QEMU lets no two have one disk.
+SECOND_DEMO_DISK = BUILD / "disk2.img"
 DEMO_SCRIPT = ROOT / "examples/demo.py"
 
 # Stopped before the first instruction, with GDB's protocol on TCP port 1234.
@@ -77,10 +79,12 @@ def loadable(script):
 
 def demo_disk():
     """Path of the demonstration disk, which is made when there is none."""
-    if not DEMO_DISK.exists():
+    joins = os.environ.get("NET", "").startswith("join")
+    image = SECOND_DEMO_DISK if joins else DEMO_DISK
+    if not image.exists():
         BUILD.mkdir(exist_ok=True)
-        disk.make_fat(DEMO_DISK, 32, disk.DEMO_FILES)
-    return DEMO_DISK
+        disk.make_fat(image, 32, disk.DEMO_FILES)
+    return image
 
 
 def shown(path):

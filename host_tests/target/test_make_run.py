@@ -1,53 +1,9 @@
 """`make run` and the examples, as a newcomer meets them."""
 
-import os
-import signal
 import socket
-import subprocess
 import time
 
-import pytest
-
-from tools import BOARD, ROOT, disk
-
-
-@pytest.fixture
-def make_run(tmp_path, firmware_elf):
-    """A function that does `make run` without a terminal; returns status of make and output.
-
-    `make_run.start` does not wait for its end, and returns the process.
-    """
-    image = tmp_path / "disk.img"
-    disk.make_fat(image, 32, disk.DEMO_FILES)
-    processes = []
-
-    def start(**variables):
-        settings = [f"{name}={value}" for name, value in {"DISK": image, **variables}.items()]
-        process = subprocess.Popen(
-            ["make", "--silent", "-C", ROOT, "run", *settings],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={k: v for k, v in os.environ.items() if not k.startswith("MAKE")},
-            start_new_session=True,
-        )
-        processes.append(process)
-        return process
-
-    def run(**variables):
-        process = start(**variables)
-        shown = "".join(process.communicate(timeout=300))
-        return process.returncode, shown
-
-    run.image = image
-    run.start = start
-    yield run
-    for process in processes:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        with process:
-            pass
+from tools import BOARD, disk
 
 
 def test_disk_example_reads_the_hosts_file_and_leaves_one(make_run):

@@ -19,11 +19,11 @@ def make_authority(folder, name):
 def make_certificate(folder, authority, hosts, name="server", kind="ec"):
     """Make name.key and name.crt, of a server that has the names `hosts`, signed by `authority`.
 
-    `kind` is that of the key: "ec" or "rsa".
+    `hosts` are names, or addresses. `kind` is that of the key: "ec" or "rsa".
     """
     subject = ["-subj", f"/CN={hosts[0]}", "-keyout", f"{name}.key", "-out", f"{name}.csr"]
     openssl(folder, "req", *new_key(kind), *subject)
-    names = ",".join(f"DNS:{host}" for host in hosts)
+    names = ",".join(f"{'IP' if host[-1].isdigit() else 'DNS'}:{host}" for host in hosts)
     (folder / f"{name}.names").write_text(f"subjectAltName={names}\n")
     signer = ["-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-CAcreateserial"]
     files = ["-in", f"{name}.csr", "-out", f"{name}.crt", "-extfile", f"{name}.names"]

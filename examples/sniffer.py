@@ -1,0 +1,61 @@
+"""Write the frames that come by into capture.pcap on the disk, for tcpdump or Wireshark.
+
+make run SCRIPT=examples/sniffer.py FORWARD=8080:80
+curl localhost:8080
+mcopy -i build/disk.img ::capture.pcap . && tcpdump -r capture.pcap
+
+It uses the card without TCP/IP, so that nobody answers: what is captured is how others try.
+"""
+
+import errno
+import struct
+import time
+
+import mpy_virtio as virtio
+
+FRAMES = 10
+SECONDS = 20
+
+_MAGIC = 0xA1B2C3D4
+_ETHERNET = 1
+_LONGEST = 65535
+
+
+def main():
+    card = virtio.Net()
+    try:
+        card.set_promiscuous(True)
+    except OSError:
+        pass  # a card without this shows all frames anyway
+    buf = memoryview(bytearray(2000))
+    print("listening as", card.mac.hex(":"))
+    with open("/capture.pcap", "wb") as file:
+        file.write(struct.pack("<IHHiIII", _MAGIC, 2, 4, 0, 0, _LONGEST, _ETHERNET))
+        for frame in frames(card, buf):
+            now = time.time_ns()
+            stamp = (now // 1000000000, now // 1000 % 1000000)
+            file.write(struct.pack("<IIII", *stamp, len(frame), len(frame)))
+            file.write(frame)
+            to, sender = bytes(frame[:6]).hex(":"), bytes(frame[6:12]).hex(":")
+            print(sender, "->", to, bytes(frame[12:14]).hex(), len(frame), "bytes")
+
+
+def frames(card, buf):
+    """Frames as they come, until there were enough or it has been too long."""
+    end = time.ticks_add(time.ticks_ms(), SECONDS * 1000)
+    count = 0
+    while count < FRAMES:
+        left = time.ticks_diff(end, time.ticks_ms())
+        if left <= 0:
+            return
+        try:
+            length = card.receive_into(buf, left)
+        except OSError as error:
+            if error.errno != errno.ETIMEDOUT:
+                raise
+            return
+        count += 1
+        yield buf[:length]
+
+
+main()
