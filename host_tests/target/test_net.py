@@ -398,3 +398,30 @@ def test_an_answer_that_nobody_waits_for_any_more_does_no_harm(board, wire):
         query = next_query(wire)
     wire.send(dns_answer(query))
     assert b.finish() == "('192.0.2.1', 80)\n"
+
+
+def test_asyncio_streams_on_the_board_alone(board):
+    said = board().exec("""
+        import asyncio
+
+        async def serve(reader, writer):
+            writer.write((await reader.readexactly(50000))[::-1])
+            await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+
+        async def ask(number):
+            reader, writer = await asyncio.open_connection("127.0.0.1", 8080)
+            writer.write(bytes([number]) * 49999 + b"!")
+            await writer.drain()
+            got = await reader.read(-1)
+            writer.close()
+            return got == b"!" + bytes([number]) * 49999
+
+        async def main():
+            async with await asyncio.start_server(serve, "127.0.0.1", 8080, backlog=10):
+                print(await asyncio.gather(*(ask(number) for number in range(10))))
+
+        asyncio.run(main())
+    """)
+    assert said == f"{[True] * 10}\n"

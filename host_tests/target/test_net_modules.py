@@ -6,6 +6,8 @@ import http.server
 import json
 import ssl
 import struct
+import subprocess
+import sys
 import threading
 import time
 
@@ -244,6 +246,22 @@ def test_mip_installs_what_an_index_has(online, tmp_path, package):
         package[name] = b"damaged"
     with web_server(package) as url, pytest.raises(BoardError, match="damaged on the way"):
         b.exec(f"mip.install('first', index='{url}/pi', mpy=False)")
+
+
+def test_mpremote_installs_what_an_index_has(board, tmp_path, package):
+    disk.make_fat(tmp_path / "disk.img", 16)
+    b = board(drives=[qemu.Drive(tmp_path / "disk.img")], pty=True)
+    with web_server(package) as url:
+        index = url.replace("10.0.2.2", "127.0.0.1") + "/pi"
+        install = ["mip", "--no-mpy", "--index", index, "install", "first"]
+        check = ["exec", "import first; print(first.second.value)"]
+        done = subprocess.run(
+            [sys.executable, "-m", "mpremote", "connect", b.pty, *install, "+", *check],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert done.stdout.endswith("7\n"), done.stdout + done.stderr
 
 
 def test_mip_installs_what_has_a_url(online, tmp_path):

@@ -38,3 +38,13 @@ def test_an_empty_script_is_one_that_qemu_loads(monkeypatch, tmp_path):
     assert run.loadable(empty).read_text() == "\n"
     assert run.loadable(full) == full
     assert run.loadable(None) is None
+
+
+def test_a_board_that_joins_another_has_a_disk_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.setattr(run, "BUILD", tmp_path)
+    monkeypatch.setattr(run, "DEMO_DISK", tmp_path / "one.img")
+    monkeypatch.setattr(run, "SECOND_DEMO_DISK", tmp_path / "two.img")
+    for net, name in (("", "one.img"), ("listen:1", "one.img"), ("join:1", "two.img")):
+        monkeypatch.setenv("NET", net)
+        image = run.demo_disk()
+        assert image == tmp_path / name and image.stat().st_size == 32 << 20
