@@ -3,6 +3,7 @@
 #include "py/runtime.h"
 #include "py/stream.h"
 #include "py/mphal.h"
+#include "py/ringbuf.h"
 #include "extmod/misc.h"
 #include "shared/runtime/interrupt_char.h"
 #include "console.h"
@@ -34,6 +35,10 @@ static void on_receive(unsigned int irq) {
     receive();
 }
 
+// What os.dupterm_notify() has read ahead, which looks for Ctrl-C.
+static uint8_t read_ahead[4096];
+ringbuf_t stdin_ringbuf = { read_ahead, sizeof(read_ahead), 0, 0 };
+
 void console_init(void) {
     uart_init(on_receive);
 }
@@ -51,7 +56,8 @@ static size_t available(void) {
 
 uintptr_t mp_hal_stdio_poll(uintptr_t poll_flags) {
     uintptr_t ready = poll_flags & MP_STREAM_POLL_WR;
-    if (poll_flags & MP_STREAM_POLL_RD && available() > 0) {
+    if (poll_flags & MP_STREAM_POLL_RD
+        && (available() > 0 || ringbuf_peek(&stdin_ringbuf) >= 0)) {
         ready |= MP_STREAM_POLL_RD;
     }
     return ready | mp_os_dupterm_poll(poll_flags);
@@ -62,7 +68,10 @@ int mp_hal_stdin_rx_chr(void) {
         if (available() > 0) {
             return buffer[count_taken++ % BUFFER_SIZE];
         }
-        int c = mp_os_dupterm_rx_chr();
+        int c = ringbuf_get(&stdin_ringbuf);
+        if (c < 0) {
+            c = mp_os_dupterm_rx_chr();
+        }
         if (c >= 0) {
             return c;
         }

@@ -52,6 +52,7 @@
 #define MICROPY_PY_MICROPYTHON_HEAP_LOCKED      (1)
 #define MICROPY_PY_SYS_GETSIZEOF                (1)
 #define MICROPY_PY_OS_DUPTERM                   (1)
+#define MICROPY_PY_OS_DUPTERM_NOTIFY            (1)
 #define MICROPY_PY_OS_SYNC                      (1)
 #define MICROPY_PY_OS_UNAME                     (1)
 #define MICROPY_PY_OS_URANDOM                   (1)

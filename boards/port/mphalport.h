@@ -1,3 +1,4 @@
+#include "py/ringbuf.h"
 #include "cpu.h"
 #include "hardware.h"
 #include "wall_clock.h"
@@ -36,3 +37,6 @@ static inline mp_uint_t mp_hal_ticks_cpu(void) {
 static inline uint64_t mp_hal_time_ns(void) {
     return wall_clock_ns();
 }
+
+// Of console.c, for os.dupterm_notify().
+extern ringbuf_t stdin_ringbuf;
