@@ -35,7 +35,7 @@ class Impairment:
         self._late = late
         self._random = random.Random(seed)
         self._on_the_way = collections.deque()  # when it arrives, the port it is from, the frame
-        self._waiting = {}  # by port: as above, and how many may overtake it yet
+        self._waiting = {}  # by port: until when, as above, and how many may overtake it yet
         self.lost = self.overtaken = 0
 
     def __call__(self, port, frame):
@@ -46,13 +46,18 @@ class Impairment:
             return []
         if chance < self._loss + self._late and port not in self._waiting:
             self.overtaken += 1
-            until = time.monotonic() + self._delay + self.LONGEST_WAIT
+            until = time.monotonic() + self.LONGEST_WAIT
             self._waiting[port] = [until, port, frame, self._random.randint(1, self.OTHERS)]
             return []
-        if self._delay:
-            self._on_the_way.append((time.monotonic() + self._delay, port, frame))
-            return []
-        return [frame, *self._overtake(port)]
+        return self._set_out(port, [frame, *self._overtake(port)])
+
+    def _set_out(self, port, frames):
+        """Those of the frames that arrive at once."""
+        if not self._delay:
+            return frames
+        arrival = time.monotonic() + self._delay
+        self._on_the_way.extend((arrival, port, frame) for frame in frames)
+        return []
 
     def _overtake(self, port):
         """The frame that waits at `port`, if this is the last one that overtakes it."""
@@ -64,13 +69,12 @@ class Impairment:
     def arrived(self):
         """Pairs of port and frame that have been on the way for long enough."""
         now = time.monotonic()
+        for port in [port for port, (until, *_) in self._waiting.items() if until <= now]:
+            for frame in self._set_out(port, [self._waiting.pop(port)[2]]):
+                yield port, frame
         while self._on_the_way and self._on_the_way[0][0] <= now:
             _, port, frame = self._on_the_way.popleft()
             yield port, frame
-            for late in self._overtake(port):
-                yield port, late
-        for port in [port for port, (until, *_) in self._waiting.items() if until <= now]:
-            yield port, self._waiting.pop(port)[2]
 
     def next_arrival(self):
         """In how many seconds there is the next to arrive; None if none is on the way."""
