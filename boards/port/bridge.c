@@ -561,6 +561,10 @@ void bridges_init(void) {
     memset(bridges, 0, sizeof(bridges));
 }
 
+void bridges_flush(void) {
+    transmit_all(&node);
+}
+
 void bridges_deinit(void) {
     for (size_t i = 0; i < BRIDGES; ++i) {
         if (bridges[i] != MP_OBJ_NULL) {

@@ -10,3 +10,6 @@ void bridges_init(void);
 
 // Before the heap goes, where the drivers are: takes all interfaces away.
 void bridges_deinit(void);
+
+// Has the drivers send what waits, now.
+void bridges_flush(void);

@@ -77,6 +77,7 @@ int main(void) {
 
         mp_hal_stdout_tx_str("MPY: soft reboot\r\n");
         timers_deinit();
+        network_end_connections();
         network_deinit();
         // Closes the files that are open, for which their disks have to work.
         gc_sweep_all();

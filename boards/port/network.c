@@ -14,6 +14,9 @@
 // The finest of lwIP's timers is TCP's, of 250 ms.
 #define TICK_MS 50
 
+// What devices are given to send the last frames, before they are reset.
+#define LAST_FRAMES_MS 2
+
 static mp_sched_node_t timeouts_node;
 static mp_sched_node_t loopback_node;
 
@@ -70,6 +73,20 @@ void network_init(void) {
     mod_network_init();
     bridges_init();
     timers_tick(TICK_MS, on_tick);
+}
+
+void network_end_connections(void) {
+    bool were_some = tcp_active_pcbs != NULL;
+    while (tcp_active_pcbs != NULL) {
+        tcp_abort(tcp_active_pcbs);
+    }
+    if (were_some) {
+        bridges_flush();
+        // Without what may raise an exception, as mp_hal_delay_ms() may.
+        mp_uint_t start = mp_hal_ticks_ms();
+        while (mp_hal_ticks_ms() - start <= LAST_FRAMES_MS) {
+        }
+    }
 }
 
 void network_deinit(void) {

@@ -248,7 +248,16 @@ except KeyboardInterrupt:
 def test_a_soft_reset_ends_all_sockets(online):
     port = free_port()
     b = online(f"{port}:80")
-    with Server(silent) as server, Server(echo) as other:
+    ended = []
+
+    def until_it_ends(connection):
+        try:
+            while connection.recv(65536):
+                pass
+        finally:
+            ended.append(connection)
+
+    with Server(until_it_ends) as server, Server(echo) as other:
         # More in all than there are of lwIP's connections.
         for number in range(12):
             b.exec(f"""
@@ -283,6 +292,10 @@ def test_a_soft_reset_ends_all_sockets(online):
                 print(s.recv(20), len(network.route()))
             """)
             assert said == "b'after' 1\n", number
+            deadline = time.monotonic() + 30
+            while len(ended) < 25 * (number + 1) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert len(ended) == 25 * (number + 1)
 
 
 def test_a_cable_that_comes_and_goes_only_delays(board):
