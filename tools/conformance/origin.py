@@ -21,7 +21,7 @@ HEAD = (
     b"Strict-Transport-Security: max-age=15768000\r\n"
     b"Accept-Ranges: bytes\r\n\r\n"
 )
-BODY = b"<html><body>a page of the same length</body></html>\r\n\r\n"[:54].ljust(54)
+BODY = b"<html><body>a page of the same length</body></html>".ljust(54)
 REFUSAL = b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"
 
 
