@@ -15,7 +15,7 @@
 #define TICK_MS 50
 
 // What devices are given to send the last frames, before they are reset.
-#define LAST_FRAMES_MS 2
+#define LAST_FRAMES_MS 10
 
 static mp_sched_node_t timeouts_node;
 static mp_sched_node_t loopback_node;
@@ -81,10 +81,11 @@ void network_end_connections(void) {
         tcp_abort(tcp_active_pcbs);
     }
     if (were_some) {
-        bridges_flush();
-        // Without what may raise an exception, as mp_hal_delay_ms() may.
+        // Without what may raise an exception, as mp_hal_delay_ms() may. Devices may have less room
+        // than there are frames.
         mp_uint_t start = mp_hal_ticks_ms();
         while (mp_hal_ticks_ms() - start <= LAST_FRAMES_MS) {
+            bridges_flush();
         }
     }
 }
