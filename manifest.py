@@ -8,5 +8,5 @@ options.defaults(viper=False)
 with open("package.json") as file:
     names = [name.removeprefix("mpy_virtio/") for name, _ in json.load(file)["urls"]]
 if not options.viper:
-    names.remove("queue/hot_viper.py")
+    names = [name for name in names if not name.endswith("_viper.py")]
 package("mpy_virtio", files=names)

@@ -10,7 +10,7 @@ from hypothesis import settings
 from machine import mem16
 
 from model import NEVER, Device
-from mpy_virtio.queue import hot_bytecode, hot_viper
+from mpy_virtio.queue import frames_bytecode, frames_viper, hot_bytecode, hot_viper
 from mpy_virtio.queue.split import VirtQueue
 from mpy_virtio.transport import base
 from mpy_virtio.transport.mmio import MMIOTransport
@@ -62,16 +62,20 @@ class Echo(Device):
 
 TWINS = {"viper": hot_viper, "bytecode": hot_bytecode}
 TWIN_NAMES = [module.__name__ for module in TWINS.values()]
+FRAMES_TWINS = {"viper": frames_viper, "bytecode": frames_bytecode}
+FRAMES_TWIN_NAMES = [module.__name__ for module in FRAMES_TWINS.values()]
 WITH_TWINS = (
     "queue",
     "queue_properties",
     "lying_device",
+    "hostile_card",
     "hostile_disk",
     "block",
     "cache",
     "entropy",
     "interrupts",
     "asyncio",
+    "net",
 )
 
 
@@ -93,6 +97,12 @@ def twin(request):
                 for name, value in list(vars(module).items()):
                     if getattr(value, "__module__", None) in TWIN_NAMES:
                         patch.setattr(module, name, getattr(chosen, value.__name__))
+            if hasattr(module, "frames_twin"):
+                frames_twin = FRAMES_TWINS[request.param]
+                patch.setattr(module, "frames_twin", frames_twin)
+                for name, value in list(vars(module).items()):
+                    if getattr(value, "__module__", None) in FRAMES_TWIN_NAMES:
+                        patch.setattr(module, name, getattr(frames_twin, value.__name__))
         patch.setattr(chosen, "LOOKS", 3)
         yield chosen
 

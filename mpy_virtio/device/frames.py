@@ -1,153 +1,144 @@
-"""Frames on their way to or from a network device: the work that is done for each."""
+"""The queues of a network device: frames in buffers that stay the same."""
 
 from array import array
 
+from micropython import const
+
 from mpy_virtio.dma import Buffer
-from mpy_virtio.errors import BadToken
+from mpy_virtio.queue.frames import frames_twin
+from mpy_virtio.queue.hot import twin
+from mpy_virtio.queue.split import VirtQueue
 
-_IDLE = 0
-_BUSY = 1
+# The words of `frames`, as in the twins.
+_COUNT = const(0)
+_ENTRIES = const(1)
+_HEADER = const(2)
+_ROOM = const(3)
+_WRITES = const(4)
+_IDLE = const(6)
+_BUFFERS = const(8)
+_PLACE = const(2)
+
+_BUSY = const(17)
+
+_NOTHING = const(-1)
+_FULL = const(-5)
+_BAD_LENGTH = const(-6)
+
+_WORD_SIZE = const(4)
 
 
-class FrameQueue:
-    """A virtqueue with `count` buffers for frames of up to `size` bytes, after a header.
+class FrameQueue(VirtQueue):
+    """Queue `index`, with `count` buffers for frames of up to `room` bytes, after a header.
 
-    The header has `header` bytes; `joined` says that it may lie in one buffer with the frame. A
-    buffer is the device's while its state is busy.
+    The header has `header` bytes; `joined` says that it may share a descriptor with the frame.
+    `writes` says that the device writes the frames.
     """
 
-    def __init__(self, queue, count, header, size, joined):
-        self.queue = queue
-        self.header = header
-        self.offset = header if joined else 0
-        self._count = count
-        self._buffers = [Buffer(self.offset + size) for _ in range(count)]
-        # The whole of each buffer, of which as much as is sent is shown to the queue.
-        self._whole = [buffer.data for buffer in self._buffers]
-        self._chains = [(one,) if joined else (Buffer(header), one) for one in self._buffers]
-        self._state = bytearray(count)
-        self._of_token = array("H", [0] * queue.size)
-        self._token_of = array("H", [0] * count)
-        self._number = 0
+    def __init__(self, transport, index, size, count, header, room, joined, writes):
+        super().__init__(transport, index, size)
+        self.room = room
+        # So that frames begin where a word does, and are copied by words.
+        lead = -header % _WORD_SIZE
+        self._blocks = [Buffer(lead + header + room) for _ in range(count)]
+        self.views = [block.data[lead + header :] for block in self._blocks]
+        self.frames = frames = twin.words(_BUFFERS + 4 * count)
+        frames[_COUNT] = frames[_IDLE] = count
+        frames[_ENTRIES] = 1 if joined else 2
+        frames[_HEADER] = header
+        frames[_ROOM] = room
+        frames[_WRITES] = int(writes)
+        for number in range(count):
+            at = _BUFFERS + 4 * number
+            frames[at] = self._blocks[number].addr + lead
+            frames[at + _PLACE] = number
         # What take() and fill() get.
         self._batch = [None] * count
-        self._numbers = array("H", [0] * count)
         self._lengths = array("H", [0] * count)
+
+    def poll(self):
+        """None: what the device returns is taken in as frames."""
+        return None
 
     # Received frames.
 
     def give_all(self):
-        """Have the device receive into all buffers. It has to be notified of them later."""
-        for number in range(self._count):
-            self._add(number, (), self._chains[number])
+        """Have the device receive into all buffers that it has not got."""
+        return frames_twin.give(self.state, self.frames, self.frames[_IDLE])
 
     def deliver(self, take, most):
         """What Net.deliver() does."""
+        state = self.state
+        if state[_BUSY]:
+            return 0
+        state[_BUSY] += 1
         try:
-            count = self._collect_received(min(most, self._count))
-            if count:
-                take(self._batch, self._lengths, self.offset, count)
-        except BaseException:
-            self._recover()
-            raise
+            if self.frames[_IDLE]:
+                # Ctrl-C came before they were given back.
+                self.give_all()
+            count = self._collect(most)
+            if count > 0:
+                take(self._batch, self._lengths, 0, count)
         finally:
-            self._give_taken()
+            # Without a jump before it, at which Ctrl-C would come.
+            self._give_back()
+        self.check(count)
         return count
 
-    def _collect_received(self, most):
-        count = 0
-        while count < most and (length := self._returned()) >= 0:
-            if length < self.header:
-                self.queue.violation("a frame of {} bytes with its header".format(length))
-            self._batch[count] = self._whole[self._number]
-            self._lengths[count] = length - self.header
-            count += 1
-        return count
+    def _give_back(self):
+        try:
+            if self.frames[_IDLE]:
+                self.give_all()
+        finally:
+            self._leave()
 
-    def _give_taken(self):
-        if self.queue.broken:
-            return
-        given = False
-        while (number := self._state.find(b"\0")) >= 0:
-            self._add(number, (), self._chains[number])
-            given = True
-        if given:
-            self.queue.kick()
+    def _collect(self, most):
+        return frames_twin.collect(
+            self.state, self.frames, self.views, self._batch, self._lengths, most
+        )
+
+    def pull(self, buf, looks=1):
+        """Copy the frame that was received next into `buf`; its length, or -1 if there is none."""
+        frames = self.frames
+        if frames[_IDLE]:
+            self.check(self.give_all())
+        state = self.state
+        length = frames_twin.pull(state, frames, self.views, buf, len(buf), looks)
+        if length < _NOTHING:
+            self.check(length)
+        return length
 
     # Frames to be sent.
 
     def transmit(self, fill, most):
         """What Net.transmit() does."""
-        try:
-            return self._transmit(fill, most)
-        except BaseException:
-            self._recover()
-            raise
-
-    def _transmit(self, fill, most):
-        while self._returned() >= 0:
-            pass
-        room = self._collect_idle(min(most, self._count))
-        if not room:
+        state = self.state
+        if state[_BUSY]:
             return 0
-        count = fill(self._batch, self._lengths, self.offset, room)
-        for i in range(count):
-            number = self._numbers[i]
-            buffer = self._buffers[number]
-            buffer.data = self._whole[number][: self.offset + self._lengths[i]]
-            self._add(number, self._chains[number], ())
-        if count:
-            self.queue.kick()
+        state[_BUSY] += 1
+        try:
+            count = self._collect(most)
+            if count > 0:
+                count = self._send_filled(fill(self._batch, self._lengths, 0, count), count)
+        finally:
+            self._leave()
+        self.check(count)
         return count
 
-    def _collect_idle(self, most):
-        count = 0
-        number = -1
-        while count < most and (number := self._state.find(b"\0", number + 1)) >= 0:
-            self._batch[count] = self._whole[number]
-            self._numbers[count] = number
-            count += 1
-        return count
+    def _send_filled(self, count, room):
+        if not 0 <= count <= room:
+            raise ValueError("{} frames for {} buffers".format(count, room))
+        if not count:
+            return 0
+        result = frames_twin.send(self.state, self.frames, self._lengths, count)
+        if result == _BAD_LENGTH:
+            raise ValueError("a frame has 1 to {} bytes".format(self.room))
+        return result or count
 
-    # Both.
-
-    def _add(self, number, readable, writable):
-        self._state[number] = _BUSY
-        try:
-            token = self.queue.add(readable, writable)
-        except BaseException:
-            self._state[number] = _IDLE
-            raise
-        self._of_token[token] = number
-        self._token_of[number] = token
-
-    def _returned(self):
-        """Take a buffer back that the device has returned: its number is in `_number` then.
-
-        Returns how many bytes the device wrote, or -1 if it has returned none.
-        """
-        token = self.queue.poll()
-        if token is None:
-            return -1
-        length = self.queue.finish(token)
-        self._number = number = self._of_token[token]
-        self._state[number] = _IDLE
-        return length
-
-    def _recover(self):
-        """Take back what the device had returned when an exception came in between."""
-        if self.queue.broken:
-            return
-        for number in range(self._count):
-            if self._state[number] == _BUSY and self._is_back(self._token_of[number]):
-                self._state[number] = _IDLE
-
-    def _is_back(self, token):
-        try:
-            if not self.queue.done(token):
-                return False
-            self.queue.finish(token)
-        except BadToken:
-            # It was finished already.
-            pass
+    def push(self, frame, length):
+        """Send a copy of a frame; returns whether there was room."""
+        result = frames_twin.push(self.state, self.frames, self.views, frame, length)
+        if result == _FULL:
+            return False
+        self.check(result)
         return True

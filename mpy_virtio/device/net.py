@@ -4,15 +4,15 @@ What moves frames is send() and receive_into(), and transmit() and deliver() for
 which copy each frame once and notify the device once. `areceive_into()` is to be awaited.
 """
 
-from array import array
 from errno import EIO, ETIMEDOUT
 
 from mpy_virtio import errors
 from mpy_virtio.device.base import Device
 from mpy_virtio.device.frames import FrameQueue
 from mpy_virtio.dma import Buffer
-from mpy_virtio.port import idle, ticks_diff, ticks_ms
+from mpy_virtio.port import ticks_diff, ticks_ms
 from mpy_virtio.queue.split import VirtQueue
+from mpy_virtio.queue.table import check_type
 
 # Feature bits (5.1.3).
 F_MTU = 1 << 3
@@ -56,6 +56,9 @@ _MIN_MTU = 68
 
 _QUEUE_SIZE = 64
 
+# Before a wait goes to sleep.
+_LOOKS = 64
+
 
 class Net(Device):
     """A network card.
@@ -83,22 +86,23 @@ class Net(Device):
         self._control = None
         if self.features & F_CTRL_VQ:
             self._control = VirtQueue(transport, _CONTROL_QUEUE)
-        self._length = array("H", [0])
         self._frames_in.give_all()
 
     def _bring_up(self, transport, options):
         super()._bring_up(transport, options)
         # The buffers to receive into were given before the device could be told.
-        self._frames_in.queue.kick()
+        self._frames_in.kick()
 
     def _frames(self, index, size, buffers, header, joined):
         size = size or min(_QUEUE_SIZE, self.transport.max_queue_size(index))
-        queue = VirtQueue(self.transport, index, size)
-        each = 1 if joined or queue.indirect else 2
+        each = 1 if joined else 2
         count = min(buffers or size, size // each)
         if not count:
             raise errors.BadQueueSize(size, "a frame takes {} entries".format(each))
-        return FrameQueue(queue, count, header, self.max_frame, joined)
+        writes = index == _RECEIVE_QUEUE
+        return FrameQueue(
+            self.transport, index, size, count, header, self.max_frame, joined, writes
+        )
 
     def _read_mac(self):
         read = self.transport.read_config
@@ -148,58 +152,49 @@ class Net(Device):
         ValueError if it is empty, or longer than the MTU allows. Waits for room, and raises
         OSError(ETIMEDOUT) if there is none for `timeout_ms`.
         """
-        if not 0 < len(frame) <= self.max_frame:
+        length = len(frame)
+        if not 0 < length <= self.max_frame:
             raise ValueError("a frame has 1 to {} bytes".format(self.max_frame))
+        queue = self._frames_out
+        if not queue.push(frame, length):
+            start = ticks_ms()
+            while not queue.push(frame, length):
+                _wait(queue, start, timeout_ms)
 
-        def fill(buffers, lengths, offset, count):
-            buffers[0][offset : offset + len(frame)] = frame
-            lengths[0] = len(frame)
-            return 1
-
-        self._wait(lambda: self.transmit(fill, 1), self._frames_out.queue, timeout_ms)
+    async def asend(self, frame, timeout_ms=5000):
+        """send(), to be awaited."""
+        length = len(frame)
+        if not 0 < length <= self.max_frame:
+            raise ValueError("a frame has 1 to {} bytes".format(self.max_frame))
+        queue = self._frames_out
+        if not queue.push(frame, length):
+            await _Once(lambda: queue.push(frame, length)).done(queue, timeout_ms)
 
     def receive_into(self, buf, timeout_ms=5000):
         """Wait for a frame, copy it into `buf`, and return its length.
 
         What does not fit into `buf` is lost. OSError(ETIMEDOUT) if none comes in `timeout_ms`.
         """
-        take = self._copier(buf)
-        self._wait(lambda: self.deliver(take, 1), self._frames_in.queue, timeout_ms)
-        return self._length[0]
+        if type(buf) is not bytearray:
+            check_type(buf, True)
+        queue = self._frames_in
+        length = queue.pull(buf)
+        if length < 0:
+            start = ticks_ms()
+            while (length := queue.pull(buf, _LOOKS)) < 0:
+                _wait(queue, start, timeout_ms)
+        return length
 
     async def areceive_into(self, buf, timeout_ms=5000):
         """receive_into(), to be awaited."""
-        import asyncio
-
-        take = self._copier(buf)
-        start = ticks_ms()
-        while not self.deliver(take, 1):
-            self._check_time(self._frames_in.queue, start, timeout_ms)
-            await asyncio.sleep_ms(1)
-        return self._length[0]
-
-    def _copier(self, buf):
-        view = memoryview(buf)
-
-        def take(buffers, lengths, offset, count):
-            length = min(lengths[0], len(view))
-            view[:length] = buffers[0][offset : offset + length]
-            self._length[0] = length
-
-        return take
-
-    def _wait(self, done, queue, timeout_ms):
-        start = ticks_ms()
-        while not done():
-            self._check_time(queue, start, timeout_ms)
-            if not self.transport.has_interrupts or not queue.want_interrupts(True):
-                idle()
-            queue.want_interrupts(False)
-
-    def _check_time(self, queue, start, timeout_ms):
-        queue.check_device()
-        if ticks_diff(ticks_ms(), start) >= timeout_ms:
-            raise OSError(ETIMEDOUT)
+        check_type(buf, True)
+        queue = self._frames_in
+        length = queue.pull(buf)
+        if length >= 0:
+            return length
+        once = _Once(lambda: queue.pull(buf) + 1)
+        await once.done(queue, timeout_ms)
+        return once.result - 1
 
     # Interrupts.
 
@@ -209,16 +204,16 @@ class Net(Device):
         It should deliver() until that gives 0. Returns whether there are some already. Raises
         NoInterrupts.
         """
-        return self._frames_in.queue.irq(handler)
+        return self._frames_in.irq(handler)
 
     def on_room(self, handler):
         """Have `handler(queue)` called when there is room to transmit again after want_room()."""
-        self._frames_out.queue.irq(handler)
-        self._frames_out.queue.want_interrupts(False)
+        self._frames_out.irq(handler)
+        self._frames_out.want_interrupts(False)
 
     def want_room(self, wanted):
         """Whether on_room()'s handler is to be called; returns whether there is room already."""
-        return self._frames_out.queue.want_interrupts(wanted)
+        return self._frames_out.want_interrupts(wanted)
 
     # The control queue (5.1.6.5).
 
@@ -261,3 +256,27 @@ class Net(Device):
         self._control.request(readable, (answer,))
         if answer.data[0] != _OK:
             raise OSError(EIO)
+
+
+class _Once:
+    """Something that is tried until it has a result, and not again."""
+
+    def __init__(self, attempt):
+        self._attempt = attempt
+        self.result = 0
+
+    def _try(self):
+        self.result = self.result or self._attempt()
+        return self.result
+
+    async def done(self, queue, timeout_ms):
+        from mpy_virtio.queue.aio import wait_until
+
+        await wait_until(queue, self._try, timeout_ms)
+
+
+def _wait(queue, start, timeout_ms):
+    queue.check_device()
+    if ticks_diff(ticks_ms(), start) >= timeout_ms:
+        raise OSError(ETIMEDOUT)
+    queue.idle()

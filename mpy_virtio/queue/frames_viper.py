@@ -1,0 +1,289 @@
+"""The work for each frame, in viper; frames_bytecode.py is the same for every CPU.
+
+frames.py says what the functions do, and what is in `frames`; hot.py, what is in `state`.
+"""
+
+import micropython
+from micropython import const
+
+from mpy_virtio.port import fence
+from mpy_virtio.queue.hot_viper import kick
+
+_DESC = const(0)
+_AVAIL = const(1)
+_USED = const(2)
+_SIZE = const(6)
+_EVENT_IDX = const(7)
+_USABLE = const(9)
+_AVAIL_IDX = const(10)
+_LAST_USED = const(12)
+_LAG = const(13)
+_IN_FLIGHT = const(16)
+_PROBLEM = const(18)
+_PROBLEM_VALUE = const(19)
+_PROBLEM_LIMIT = const(20)
+_HEADS = const(28)
+
+_STATE = const(0)
+_FREE_STATE = const(0)
+_WITH_DEVICE = const(1)
+
+_COUNT = const(0)
+_ENTRIES = const(1)
+_HEADER = const(2)
+_ROOM = const(3)
+_WRITES = const(4)
+_FIRST = const(5)
+_IDLE = const(6)
+_BUFFERS = const(8)
+
+_ADDRESS = const(0)
+_LENGTH = const(1)
+_PLACE = const(2)
+
+_F_NEXT = const(1)
+_F_WRITE = const(2)
+
+_NOTHING = const(-1)
+_UNUSABLE = const(-2)
+_FULL = const(-5)
+_BAD_LENGTH = const(-6)
+
+_AHEAD = const(1)
+_NOT_IN_FLIGHT = const(2)
+_TOO_LONG = const(3)
+_TOO_SHORT = const(4)
+
+
+@micropython.viper
+def take_in(state, frames, most: int) -> int:
+    q = ptr32(state)
+    f = ptr32(frames)
+    if not q[_USABLE]:
+        return _UNUSABLE
+    used = ptr16(q[_USED])
+    elements = ptr32(q[_USED])
+    size = q[_SIZE]
+    last = q[_LAST_USED]
+    count = f[_COUNT]
+    shift = f[_ENTRIES] - 1
+    least = 0
+    limit = 0
+    if f[_WRITES]:
+        least = f[_HEADER]
+        limit = least + f[_ROOM]
+    taken = 0
+    while taken < most:
+        ahead = (used[1] - last) & 0xFFFF
+        if not ahead and not q[_LAG] and q[_EVENT_IDX]:
+            # No interrupt comes of what the device returned before it saw used_event move.
+            fence()
+            ahead = (used[1] - last) & 0xFFFF
+        if not ahead:
+            break
+        if ahead > q[_IN_FLIGHT]:
+            q[_PROBLEM] = _AHEAD
+            q[_PROBLEM_VALUE] = ahead
+            q[_PROBLEM_LIMIT] = q[_IN_FLIGHT]
+            return _UNUSABLE
+        fence()
+        while ahead and taken < most:
+            at = 1 + 2 * (last & (size - 1))
+            token = elements[at]
+            length = uint(elements[at + 1])
+            if token < 0 or token >= size or q[_HEADS + (token << 3) + _STATE] != _WITH_DEVICE:
+                q[_PROBLEM] = _NOT_IN_FLIGHT
+                q[_PROBLEM_VALUE] = token
+                return _UNUSABLE
+            if length > uint(limit):
+                q[_PROBLEM] = _TOO_LONG
+                q[_PROBLEM_VALUE] = int(length)
+                q[_PROBLEM_LIMIT] = limit
+                return _UNUSABLE
+            if length < uint(least):
+                q[_PROBLEM] = _TOO_SHORT
+                q[_PROBLEM_VALUE] = int(length)
+                q[_PROBLEM_LIMIT] = least
+                return _UNUSABLE
+            q[_HEADS + (token << 3) + _STATE] = _FREE_STATE
+            last = (last + 1) & 0xFFFF
+            q[_LAST_USED] = last
+            q[_IN_FLIGHT] -= 1
+            ptr16(q[_AVAIL])[2 + size] = last - q[_LAG]
+            number = token >> shift
+            place = f[_FIRST] + f[_IDLE]
+            if place >= count:
+                place -= count
+            f[_BUFFERS + (place << 2) + _PLACE] = number
+            f[_BUFFERS + (number << 2) + _LENGTH] = int(length) - least
+            f[_IDLE] += 1
+            ahead -= 1
+            taken += 1
+    return taken
+
+
+@micropython.viper
+def collect(state, frames, views, batch, lengths, most: int) -> int:
+    f = ptr32(frames)
+    sizes = ptr16(lengths)
+    if f[_IDLE] < most:
+        result = int(take_in(state, frames, most - f[_IDLE]))
+        if result < 0:
+            return result
+    shown = f[_IDLE]
+    if shown > most:
+        shown = most
+    place = f[_FIRST]
+    writes = f[_WRITES]
+    n = 0
+    while n < shown:
+        number = f[_BUFFERS + (place << 2) + _PLACE]
+        batch[n] = views[number]
+        if writes:
+            sizes[n] = f[_BUFFERS + (number << 2) + _LENGTH]
+        place += 1
+        if place == f[_COUNT]:
+            place = 0
+        n += 1
+    return shown
+
+
+@micropython.viper
+def give(state, frames, count: int) -> int:
+    q = ptr32(state)
+    f = ptr32(frames)
+    if not q[_USABLE]:
+        return _UNUSABLE
+    ring = ptr16(q[_AVAIL])
+    table = ptr32(q[_DESC])
+    mask = q[_SIZE] - 1
+    idx = q[_AVAIL_IDX]
+    place = f[_FIRST]
+    shift = f[_ENTRIES] - 1
+    header = f[_HEADER]
+    writes = f[_WRITES]
+    flags = writes << 1
+    left = count
+    while left:
+        number = f[_BUFFERS + (place << 2) + _PLACE]
+        address = f[_BUFFERS + (number << 2) + _ADDRESS]
+        length = f[_BUFFERS + (number << 2) + _LENGTH]
+        if writes:
+            length = f[_ROOM]
+        head = number << shift
+        at = head << 2
+        if shift:
+            table[at] = address
+            table[at + 1] = 0
+            table[at + 2] = header
+            table[at + 3] = (head + 1) << 16 | flags | _F_NEXT
+            at += 4
+            address += header
+        else:
+            length += header
+        table[at] = address
+        table[at + 1] = 0
+        table[at + 2] = length
+        table[at + 3] = flags
+        ring[2 + (idx & mask)] = head
+        q[_HEADS + (head << 3) + _STATE] = _WITH_DEVICE
+        idx = (idx + 1) & 0xFFFF
+        place += 1
+        if place == f[_COUNT]:
+            place = 0
+        left -= 1
+    f[_FIRST] = place
+    f[_IDLE] -= count
+    q[_IN_FLIGHT] += count
+    q[_AVAIL_IDX] = idx
+    fence()
+    ring[1] = idx
+    return int(kick(state))
+
+
+@micropython.viper
+def send(state, frames, lengths, count: int) -> int:
+    f = ptr32(frames)
+    sizes = ptr16(lengths)
+    room = f[_ROOM]
+    n = 0
+    while n < count:
+        if not sizes[n] or sizes[n] > room:
+            return _BAD_LENGTH
+        n += 1
+    place = f[_FIRST]
+    n = 0
+    while n < count:
+        number = f[_BUFFERS + (place << 2) + _PLACE]
+        f[_BUFFERS + (number << 2) + _LENGTH] = sizes[n]
+        place += 1
+        if place == f[_COUNT]:
+            place = 0
+        n += 1
+    return int(give(state, frames, count))
+
+
+@micropython.viper
+def copy(to, source, length: int):
+    there = ptr8(to)
+    here = ptr8(source)
+    n = 0
+    if not (int(there) | int(here)) & 3:
+        words = ptr32(int(there))
+        others = ptr32(int(here))
+        count = length >> 2
+        while n < count - 7:
+            words[n] = others[n]
+            words[n + 1] = others[n + 1]
+            words[n + 2] = others[n + 2]
+            words[n + 3] = others[n + 3]
+            words[n + 4] = others[n + 4]
+            words[n + 5] = others[n + 5]
+            words[n + 6] = others[n + 6]
+            words[n + 7] = others[n + 7]
+            n += 8
+        while n < count:
+            words[n] = others[n]
+            n += 1
+        n <<= 2
+    while n < length:
+        there[n] = here[n]
+        n += 1
+
+
+@micropython.viper
+def push(state, frames, views, frame, length: int) -> int:
+    f = ptr32(frames)
+    if not f[_IDLE]:
+        result = int(take_in(state, frames, f[_COUNT]))
+        if result < 0:
+            return result
+        if not result:
+            return _FULL
+    number = f[_BUFFERS + (f[_FIRST] << 2) + _PLACE]
+    f[_BUFFERS + (number << 2) + _LENGTH] = length
+    copy(views[number], frame, length)
+    return int(give(state, frames, 1))
+
+
+@micropython.viper
+def pull(state, frames, views, buf, size: int, looks: int) -> int:
+    f = ptr32(frames)
+    while True:
+        result = int(take_in(state, frames, 1))
+        if result < 0:
+            return result
+        if result:
+            break
+        looks -= 1
+        if looks <= 0:
+            return _NOTHING
+    number = f[_BUFFERS + (f[_FIRST] << 2) + _PLACE]
+    length = f[_BUFFERS + (number << 2) + _LENGTH]
+    if length > size:
+        length = size
+    copy(buf, views[number], length)
+    result = int(give(state, frames, 1))
+    if result < 0:
+        return result
+    return length
