@@ -3,7 +3,7 @@
 from tools import BUILD, ROOT, firmware, qemu, sources
 from tools.board import Board, BoardError
 
-_BLOCK, _REGISTER, _ENTROPY = 1, 2, 3
+_BLOCK, _REGISTER, _ENTROPY, _NET = 1, 2, 3, 4
 
 
 def build(name):
@@ -17,11 +17,12 @@ def build(name):
 class Yardstick:
     """The program in QEMU, with the disk `drive` and entropy; ended by leaving `with`.
 
-    All results are in nanoseconds. It polls for orders, so it is stopped while it has none.
+    With `options` it has what these say in their place, as Board takes them. All results are in nanoseconds. It polls for orders, so it is stopped while it has none.
     """
 
-    def __init__(self, elf, name, drive):
-        self.board = Board(elf, name, drives=[drive], devices=[qemu.ENTROPY])
+    def __init__(self, elf, name, drive=None, **options):
+        options = options or {"drives": [drive], "devices": [qemu.ENTROPY]}
+        self.board = Board(elf, name, **options)
 
     def __enter__(self):
         self.board.read_until(b"ready\r\n")
@@ -35,10 +36,25 @@ class Yardstick:
         """Do what `case` says `count` times; a batch is sent with one notification."""
         what = _ENTROPY if case.entropy else _BLOCK if case.size else _REGISTER
         order = (what, case.write, not case.in_order, case.size, case.depth, count)
+        return self._obey(order, case)
+
+    def move_frames(self, size, batch, count, send=None):
+        """Send `count` frames of `size` bytes, `batch` at once.
+
+        Receive them if there is `send(size, count)`, which sends them.
+        """
+        order = (_NET, send is None, 0, size, batch, count)
+        return self._obey(order, f"{count} frames of {size} bytes", send and (size, count, send))
+
+    def _obey(self, order, what, sending=None):
         self.board.resume()
         self.board.write(" ".join(str(int(one)) for one in order).encode() + b"\n")
+        if sending:
+            self.board.read_until(b"go\r\n")
+            size, count, send = sending
+            send(size, count)
         answer = self.board.read_until(b"\r\n").decode().strip()
         self.board.pause()
         if not answer.isdecimal():
-            raise BoardError(f"the yardstick answered {answer} to {case}")
+            raise BoardError(f"the yardstick answered {answer} to {what}")
         return int(answer)

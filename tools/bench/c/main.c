@@ -5,15 +5,17 @@
 //
 // all of them numbers, those of struct access in blk.h; what: 0 ends QEMU, 1 accesses the disk,
 // 2 reads (or writes) a register `count` times, 3 asks the entropy device for `size` bytes `count`
-// times. It answers with the nanoseconds that took, or with "error".
+// times, 4 sends (or receives) `count` frames of `size` bytes, `depth` at once. It answers with the
+// nanoseconds that took, or with "error"; if it is to receive, with "go" before that.
 
 #include "py/mpconfig.h"
 #include "py/mphal.h"
 #include "blk.h"
 #include "hardware.h"
+#include "net.h"
 #include "rng.h"
 
-enum { END, BLOCK, REGISTER, ENTROPY };
+enum { END, BLOCK, REGISTER, ENTROPY, NET };
 
 static uint32_t read_number(void) {
     uint32_t number = 0;
@@ -49,11 +51,40 @@ static void access_register(volatile uint32_t *regs, bool write, uint32_t count)
     }
 }
 
+static int64_t move_frames(const struct access *access) {
+    if (!net_start()) {
+        return -1;
+    }
+    if (access->write) {
+        return net_send(access->size, access->depth, access->count);
+    }
+    uart_write("go\r\n", 4);
+    return net_receive(access->size, access->depth, access->count);
+}
+
+// Returns the clock's ticks that an order took; -1 if it failed.
+static int64_t obey(uint32_t what, const struct access *access) {
+    struct virtio device;
+    if (what == NET) {
+        return move_frames(access);
+    }
+    bool ok = what == ENTROPY ? rng_start(&device) : blk_start(&device);
+    uint64_t start = clock_ticks();
+    if (ok && what == REGISTER) {
+        access_register(device.regs, access->write, access->count);
+    } else if (ok && what == ENTROPY) {
+        ok = rng_run(&device, access->size, access->count);
+    } else if (ok) {
+        ok = blk_run(&device, access);
+    }
+    int64_t ticks = clock_ticks() - start;
+    return ok ? ticks : -1;
+}
+
 int main(void) {
     uart_init(NULL);
     uart_write("ready\r\n", 7);
     for (;;) {
-        struct virtio device;
         struct access access;
         uint32_t what = read_number();
         access.write = read_number();
@@ -64,17 +95,8 @@ int main(void) {
         if (what == END) {
             power_off(0);
         }
-        bool ok = what == ENTROPY ? rng_start(&device) : blk_start(&device);
-        uint64_t start = clock_ticks();
-        if (ok && what == REGISTER) {
-            access_register(device.regs, access.write, access.count);
-        } else if (ok && what == ENTROPY) {
-            ok = rng_run(&device, access.size, access.count);
-        } else if (ok) {
-            ok = blk_run(&device, &access);
-        }
-        uint64_t ticks = clock_ticks() - start;
-        if (ok) {
+        int64_t ticks = obey(what, &access);
+        if (ticks >= 0) {
             print_number(ticks * (1000000000 / 1000) / (MICROPY_HW_CLOCK_HZ / 1000));
         } else {
             uart_write("error\r\n", 7);

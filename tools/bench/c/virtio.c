@@ -41,7 +41,7 @@ static void write_address(volatile uint32_t *regs, volatile void *address) {
     regs[1] = (uint64_t)(uintptr_t)address >> 32;
 }
 
-bool virtio_start(struct virtio *self, uint32_t id, uint64_t wanted, struct queue *queue) {
+bool virtio_begin(struct virtio *self, uint32_t id, uint64_t wanted) {
     volatile uint32_t *regs = find(id);
     if (regs == NULL) {
         return false;
@@ -52,22 +52,35 @@ bool virtio_start(struct virtio *self, uint32_t id, uint64_t wanted, struct queu
     regs[REG_STATUS] = ACKNOWLEDGE | DRIVER;
     uint64_t features = negotiate(regs, wanted);
     regs[REG_STATUS] = ACKNOWLEDGE | DRIVER | FEATURES_OK;
-    if (!(regs[REG_STATUS] & FEATURES_OK)) {
-        return false;
-    }
-    *self = (struct virtio) {
-        .regs = regs, .queue = queue, .event_idx = (features & F_EVENT_IDX) != 0
-    };
+    *self = (struct virtio) { .regs = regs, .event_idx = (features & F_EVENT_IDX) != 0 };
+    return regs[REG_STATUS] & FEATURES_OK;
+}
+
+void virtio_set_queue(struct virtio *self, uint16_t index, struct queue *queue) {
+    volatile uint32_t *regs = self->regs;
+    self->queue = queue;
+    self->index = index;
     *queue = (struct queue) { 0 };
     // An index that used.idx reaches once in 65536 requests, or the flag.
     queue->avail.used_event = 0xffff;
     queue->avail.flags = !self->event_idx;
-    regs[REG_QUEUE_SEL] = 0;
+    regs[REG_QUEUE_SEL] = index;
     regs[REG_QUEUE_NUM] = QUEUE_SIZE;
     write_address(&regs[REG_QUEUE_DESC], queue->desc);
     write_address(&regs[REG_QUEUE_DRIVER], &queue->avail);
     write_address(&regs[REG_QUEUE_DEVICE], &queue->used);
     regs[REG_QUEUE_READY] = 1;
-    regs[REG_STATUS] = ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK;
+}
+
+void virtio_go(struct virtio *self) {
+    self->regs[REG_STATUS] = ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK;
+}
+
+bool virtio_start(struct virtio *self, uint32_t id, uint64_t wanted, struct queue *queue) {
+    if (!virtio_begin(self, id, wanted)) {
+        return false;
+    }
+    virtio_set_queue(self, 0, queue);
+    virtio_go(self);
     return true;
 }

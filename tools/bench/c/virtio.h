@@ -55,9 +55,11 @@ enum {
     REG_CONFIG = 0x100 / 4,
 };
 
+// A device, by one of its queues.
 struct virtio {
     volatile uint32_t *regs;
     volatile struct queue *queue;
+    uint16_t index; // of the queue
     uint16_t avail_idx; // of what was added, and of what the device was told
     uint16_t notified_idx;
     uint16_t used_idx;
@@ -68,6 +70,11 @@ struct virtio {
 // its interrupts suppressed, with `queue` as its queue 0. Returns false if there is none, or if it
 // refuses.
 bool virtio_start(struct virtio *self, uint32_t id, uint64_t wanted, struct queue *queue);
+
+// The same in three steps, for devices with more than one queue, each of which is a copy of `self`.
+bool virtio_begin(struct virtio *self, uint32_t id, uint64_t wanted);
+void virtio_set_queue(struct virtio *self, uint16_t index, struct queue *queue);
+void virtio_go(struct virtio *self);
 
 // Makes the chain that begins at descriptor `head` available; virtio_kick() publishes what was
 // added, and notifies the device if it wants that.
@@ -86,7 +93,7 @@ static inline void virtio_kick(struct virtio *self) {
         ? (uint16_t)(new - queue->used.avail_event - 1) < (uint16_t)(new - old)
         : !(queue->used.flags & 1);
     if (wanted) {
-        self->regs[REG_QUEUE_NOTIFY] = 0;
+        self->regs[REG_QUEUE_NOTIFY] = self->index;
     }
 }
 
