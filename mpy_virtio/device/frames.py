@@ -15,17 +15,20 @@ _ENTRIES = const(1)
 _HEADER = const(2)
 _ROOM = const(3)
 _WRITES = const(4)
+_FIRST = const(5)
 _IDLE = const(6)
 _BUFFERS = const(8)
 _PLACE = const(2)
 
 _BUSY = const(17)
+_MISSED = const(26)
 
 _NOTHING = const(-1)
-_FULL = const(-5)
 _BAD_LENGTH = const(-6)
+_BAD_COUNT = const(-7)
 
 _WORD_SIZE = const(4)
+_NO_BUFFER = const(0xFFFF)
 
 
 class FrameQueue(VirtQueue):
@@ -37,12 +40,11 @@ class FrameQueue(VirtQueue):
 
     def __init__(self, transport, index, size, count, header, room, joined, writes):
         super().__init__(transport, index, size)
-        self.room = room
         # So that frames begin where a word does, and are copied by words.
         lead = -header % _WORD_SIZE
         self._blocks = [Buffer(lead + header + room) for _ in range(count)]
-        self.views = [block.data[lead + header :] for block in self._blocks]
-        self.frames = frames = twin.words(_BUFFERS + 4 * count)
+        views = [block.data[lead + header :] for block in self._blocks]
+        self._frames = frames = twin.words(_BUFFERS + 6 * count)
         frames[_COUNT] = frames[_IDLE] = count
         frames[_ENTRIES] = 1 if joined else 2
         frames[_HEADER] = header
@@ -52,93 +54,97 @@ class FrameQueue(VirtQueue):
             at = _BUFFERS + 4 * number
             frames[at] = self._blocks[number].addr + lead
             frames[at + _PLACE] = number
+        for at in range(_BUFFERS + 4 * count, _BUFFERS + 6 * count):
+            frames[at] = _NO_BUFFER
         # What take() and fill() get.
-        self._batch = [None] * count
+        self._batches = ([None] * count, [None] * count)
         self._lengths = array("H", [0] * count)
+        self.parts = (self.state, frames, views, self._batches, self._lengths)
 
     def poll(self):
         """None: what the device returns is taken in as frames."""
         return None
 
-    # Received frames.
-
     def give_all(self):
         """Have the device receive into all buffers that it has not got."""
-        return frames_twin.give(self.state, self.frames, self.frames[_IDLE])
+        return frames_twin.give(self.parts, self._frames[_IDLE])
 
-    def deliver(self, take, most):
-        """What Net.deliver() does."""
-        state = self.state
-        if state[_BUSY]:
-            return 0
-        state[_BUSY] += 1
+    def deliver(self, take, most=32):
+        """Have `take(buffers, lengths, offset, count)` called with frames that were received.
+
+        `count` frames, `most` at a time, are in `buffers`, a list of memoryviews: that in
+        `buffers[i]` begins at `offset` and has `lengths[i]` bytes. They are the device's again
+        when `take` has returned. Returns how many there were; 0 if there is none, and `take` is
+        not called then; nor is it amid another deliver().
+        """
         try:
-            if self.frames[_IDLE]:
-                # Ctrl-C came before they were given back.
-                self.give_all()
-            count = self._collect(most)
-            if count > 0:
-                take(self._batch, self._lengths, 0, count)
-        finally:
-            # Without a jump before it, at which Ctrl-C would come.
-            self._give_back()
-        self.check(count)
+            count = frames_twin.collect(self.parts, most)
+            if count <= 0:
+                return self._end(count)
+            take(self._batch(), self._lengths, 0, count)
+            result = frames_twin.give(self.parts, count)
+        except BaseException:
+            self._put_back()
+            raise
+        if result:
+            self._end(result)
         return count
 
-    def _give_back(self):
-        try:
-            if self.frames[_IDLE]:
-                self.give_all()
-        finally:
-            self._leave()
+    def transmit(self, fill, most=32):
+        """Have `fill(buffers, lengths, offset, count)` called for frames to be sent.
 
-    def _collect(self, most):
-        return frames_twin.collect(
-            self.state, self.frames, self.views, self._batch, self._lengths, most
-        )
+        It puts up to `count` of them into `buffers` as deliver() has them, sets their lengths, and
+        returns how many there are. They are sent. Returns their number; 0 if there is no room
+        either, and `fill` is not called then; nor is it amid another transmit().
+        """
+        try:
+            count = frames_twin.collect(self.parts, most)
+            if count <= 0:
+                return self._end(count)
+            count = fill(self._batch(), self._lengths, 0, count)
+            result = frames_twin.give(self.parts, count)
+            if result:
+                self._end(result)
+        except BaseException:
+            self._put_back()
+            raise
+        return count
+
+    def _batch(self):
+        frames = self._frames
+        return self._batches[frames[_FIRST] >= frames[_COUNT] >> 1]
+
+    def _put_back(self):
+        """Nothing is handed out any more."""
+        state = self.state
+        state[_BUSY] = 0
+        if self._frames[_WRITES] and self._frames[_IDLE]:
+            self.give_all()
+        if state[_MISSED]:
+            self._call_handler()
+
+    def _end(self, result):
+        """After a function of the twin with a `result` of 0 or less, say what it stands for."""
+        if result == _BAD_LENGTH:
+            raise ValueError("a frame has 1 to {} bytes".format(self._frames[_ROOM]))
+        if result == _BAD_COUNT:
+            raise ValueError("there are fewer buffers than frames")
+        self.check(result)
+        return 0
+
+    def push(self, frame):
+        """Send a copy of a frame; returns whether there was room."""
+        result = frames_twin.push(self.parts, frame)
+        return not result or self.pushed(result)
+
+    def pushed(self, result):
+        """Whether frames_twin.push() had room, if its result is not 0."""
+        self._end(result)
+        return result > 0
 
     def pull(self, buf, looks=1):
         """Copy the frame that was received next into `buf`; its length, or -1 if there is none."""
-        frames = self.frames
-        if frames[_IDLE]:
-            self.check(self.give_all())
-        state = self.state
-        length = frames_twin.pull(state, frames, self.views, buf, len(buf), looks)
+        length = frames_twin.pull(self.parts, buf, looks)
         if length < _NOTHING:
-            self.check(length)
+            self._end(length)
         return length
-
-    # Frames to be sent.
-
-    def transmit(self, fill, most):
-        """What Net.transmit() does."""
-        state = self.state
-        if state[_BUSY]:
-            return 0
-        state[_BUSY] += 1
-        try:
-            count = self._collect(most)
-            if count > 0:
-                count = self._send_filled(fill(self._batch, self._lengths, 0, count), count)
-        finally:
-            self._leave()
-        self.check(count)
-        return count
-
-    def _send_filled(self, count, room):
-        if not 0 <= count <= room:
-            raise ValueError("{} frames for {} buffers".format(count, room))
-        if not count:
-            return 0
-        result = frames_twin.send(self.state, self.frames, self._lengths, count)
-        if result == _BAD_LENGTH:
-            raise ValueError("a frame has 1 to {} bytes".format(self.room))
-        return result or count
-
-    def push(self, frame, length):
-        """Send a copy of a frame; returns whether there was room."""
-        result = frames_twin.push(self.state, self.frames, self.views, frame, length)
-        if result == _FULL:
-            return False
-        self.check(result)
-        return True

@@ -11,6 +11,7 @@ from mpy_virtio.device.base import Device
 from mpy_virtio.device.frames import FrameQueue
 from mpy_virtio.dma import Buffer
 from mpy_virtio.port import ticks_diff, ticks_ms
+from mpy_virtio.queue.frames import frames_twin
 from mpy_virtio.queue.split import VirtQueue
 from mpy_virtio.queue.table import check_type
 
@@ -65,7 +66,8 @@ class Net(Device):
 
     `mac` is its address (6 bytes, or None if the device has none to give), `mtu` the most bytes
     that fit into a frame after its header of 14. `buffers` is how many frames can wait in each
-    direction; if nobody receives them, the device drops what comes.
+    direction; if nobody receives them, the device drops what comes. `deliver` and `transmit` are
+    those of FrameQueue.
     """
 
     DEVICE_TYPE = 1
@@ -86,6 +88,9 @@ class Net(Device):
         self._control = None
         if self.features & F_CTRL_VQ:
             self._control = VirtQueue(transport, _CONTROL_QUEUE)
+        # What moves many at once.
+        self.deliver = self._frames_in.deliver
+        self.transmit = self._frames_out.transmit
         self._frames_in.give_all()
 
     def _bring_up(self, transport, options):
@@ -123,27 +128,6 @@ class Net(Device):
             return True
         return bool(self.transport.read_config(_STATUS, 2) & _S_LINK_UP)
 
-    # Frames, many at once.
-
-    def deliver(self, take, most=32):
-        """Have `take(buffers, lengths, offset, count)` called with frames that were received.
-
-        `count` frames, `most` at a time, are in `buffers`, a list of memoryviews: that in
-        `buffers[i]` begins at `offset` and has `lengths[i]` bytes. They are the device's again
-        when `take` has returned. Returns how many there were; 0 if there is none, and `take` is
-        not called then.
-        """
-        return self._frames_in.deliver(take, most)
-
-    def transmit(self, fill, most=32):
-        """Have `fill(buffers, lengths, offset, count)` called for frames to be sent.
-
-        It puts up to `count` of them into `buffers` as deliver() has them, sets their lengths, and
-        returns how many there are. They are sent. Returns their number; 0 if there is no room
-        either, and `fill` is not called then.
-        """
-        return self._frames_out.transmit(fill, most)
-
     # Frames, one by one.
 
     def send(self, frame, timeout_ms=5000):
@@ -152,23 +136,18 @@ class Net(Device):
         ValueError if it is empty, or longer than the MTU allows. Waits for room, and raises
         OSError(ETIMEDOUT) if there is none for `timeout_ms`.
         """
-        length = len(frame)
-        if not 0 < length <= self.max_frame:
-            raise ValueError("a frame has 1 to {} bytes".format(self.max_frame))
         queue = self._frames_out
-        if not queue.push(frame, length):
+        result = frames_twin.push(queue.parts, frame)
+        if result and not queue.pushed(result):
             start = ticks_ms()
-            while not queue.push(frame, length):
+            while not queue.push(frame):
                 _wait(queue, start, timeout_ms)
 
     async def asend(self, frame, timeout_ms=5000):
         """send(), to be awaited."""
-        length = len(frame)
-        if not 0 < length <= self.max_frame:
-            raise ValueError("a frame has 1 to {} bytes".format(self.max_frame))
         queue = self._frames_out
-        if not queue.push(frame, length):
-            await _Once(lambda: queue.push(frame, length)).done(queue, timeout_ms)
+        if not queue.push(frame):
+            await _Once(lambda: queue.push(frame)).done(queue, timeout_ms)
 
     def receive_into(self, buf, timeout_ms=5000):
         """Wait for a frame, copy it into `buf`, and return its length.

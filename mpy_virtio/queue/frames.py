@@ -4,24 +4,30 @@ A queue of frames has as many requests as it has buffers, and each its own place
 table, so that a head tells which buffer it is. Whatever buffer the device has not got is idle: to
 be filled, or with what was received. Those are a queue, too, first in, first out.
 
-`frames` is `words(8 + 4 * count)`. In front are the number of buffers, how many descriptors each
-takes, the size of a header, how many bytes of a frame fit behind it, whether the device writes
-them, which place of the queue of idle buffers is its first, and how many there are. Then come four
-words for each buffer: the address of its header, the length of the frame in it, and (of the place
-that has this number) which buffer stands there in the queue of idle ones.
+`parts` is a tuple of `state`, as in hot.py; `frames`; views of where the frames begin in the
+buffers; two lists for views of a batch, the second for one that begins in the second half of the
+queue of idle buffers, so that many a batch is there from the last time; and their lengths, an
+array("H").
 
-- `take_in(state, frames, most)`: make idle what the device has returned, up to `most` buffers.
-  Returns how many these are, or UNUSABLE.
-- `collect(state, frames, views, batch, lengths, most)`: have the first idle buffers, up to `most`,
-  in `batch`, by what `views` has of each, after a take_in() of so many. Where the device writes
-  frames, their lengths are in the array("H"). Returns how many these are, or UNUSABLE.
-- `give(state, frames, count)`: make the first idle buffers available, and notify the device if it
-  wants to be. Returns 0, UNUSABLE or NOT_READY.
-- `send(state, frames, lengths, count)`: the same, with frames of these lengths in them; BAD_LENGTH
-  if one of these cannot be, and nothing is done then.
-- `push(state, frames, views, frame, length)`: send a copy of a frame; returns also FULL.
-- `pull(state, frames, views, buf, size, looks)`: wait for a frame for so many looks, and copy it,
-  or as much as there is room for. Returns how much that is, or NOTHING, UNUSABLE or NOT_READY.
+`frames` is `words(8 + 6 * count)`. In front are the number of buffers, how many descriptors each
+takes, the size of a header, how many bytes of a frame fit behind it, whether the device writes
+them, which place of the queue of idle buffers is its first, how many there are, and how many of
+these are handed out in a batch. Then come four words for each buffer: the address of its header,
+the length of the frame in it, and (of the place that has this number) which buffer stands there in
+the queue of idle ones. Behind them is, for each item of both lists, which buffer's view it is.
+
+- `take_in(parts, most)`: make idle what the device has returned, up to `most` buffers. Returns how
+  many these are, or UNUSABLE.
+- `collect(parts, most)`: hand out the first idle buffers, up to `most`, after a take_in() of so
+  many. Where the device writes frames, their lengths are set. Returns how many these are; 0 also
+  when some are handed out already; or UNUSABLE. If it is more than 0, interrupts wait for give().
+- `give(parts, count)`: make the first idle buffers available, with frames of the lengths in them
+  that were set, if the device reads them; nothing is handed out any more. Notifies the device if it
+  wants to be. Returns 0, 1 if an interrupt has waited, UNUSABLE or NOT_READY; and BAD_LENGTH or
+  BAD_COUNT, with nothing done, for what cannot be.
+- `push(parts, frame)`: send a copy of a frame. Returns 0, BAD_LENGTH, FULL, UNUSABLE or NOT_READY.
+- `pull(parts, buf, looks)`: wait for a frame for so many looks, and copy it, or as much as there is
+  room for. Returns how much that is, or NOTHING, UNUSABLE or NOT_READY.
 """
 
 from mpy_virtio.queue import hot

@@ -8,7 +8,7 @@ from machine import mem16, mem32
 from micropython import const
 
 from mpy_virtio.port import fence
-from mpy_virtio.queue.hot_bytecode import copy, kick
+from mpy_virtio.queue.hot_bytecode import _leave, copy, kick
 
 _DESC = const(0)
 _AVAIL = const(1)
@@ -20,9 +20,11 @@ _AVAIL_IDX = const(10)
 _LAST_USED = const(12)
 _LAG = const(13)
 _IN_FLIGHT = const(16)
+_BUSY = const(17)
 _PROBLEM = const(18)
 _PROBLEM_VALUE = const(19)
 _PROBLEM_LIMIT = const(20)
+_MISSED = const(26)
 _HEADS = const(28)
 
 _STATE = const(0)
@@ -36,6 +38,7 @@ _ROOM = const(3)
 _WRITES = const(4)
 _FIRST = const(5)
 _IDLE = const(6)
+_OUT = const(7)
 _BUFFERS = const(8)
 
 _ADDRESS = const(0)
@@ -49,6 +52,7 @@ _NOTHING = const(-1)
 _UNUSABLE = const(-2)
 _FULL = const(-5)
 _BAD_LENGTH = const(-6)
+_BAD_COUNT = const(-7)
 
 _AHEAD = const(1)
 _NOT_IN_FLIGHT = const(2)
@@ -64,7 +68,9 @@ def _mask(bits):
 _WORD = _mask(32)
 
 
-def take_in(q, f, most):
+def take_in(parts, most):
+    q = parts[0]
+    f = parts[1]
     if not q[_USABLE]:
         return _UNUSABLE
     used = q[_USED]
@@ -128,18 +134,45 @@ def _problem(q, what, value, limit):
     return _UNUSABLE
 
 
-def collect(q, f, views, batch, lengths, most):
+def collect(parts, most):
+    q = parts[0]
+    if q[_BUSY]:
+        return 0
+    # Whoever calls this resets it after an exception.
+    q[_BUSY] = 1
+    shown = _collect(parts, most)
+    if shown <= 0:
+        _leave(q)
+    return shown
+
+
+def _collect(parts, most):
+    f = parts[1]
+    if f[_WRITES] and f[_IDLE]:
+        # Ctrl-C came before they were given back.
+        _publish(parts, f[_IDLE])
     if f[_IDLE] < most:
-        result = take_in(q, f, most - f[_IDLE])
+        result = take_in(parts, most - f[_IDLE])
         if result < 0:
             return result
     shown = min(f[_IDLE], most)
+    half = int(f[_FIRST] >= f[_COUNT] >> 1)
     for n in range(shown):
-        number = _idle(f, n)
-        batch[n] = views[number]
-        if f[_WRITES]:
-            lengths[n] = f[_BUFFERS + (number << 2) + _LENGTH]
+        _show(parts, half, n)
+    f[_OUT] = shown
     return shown
+
+
+def _show(parts, half, n):
+    """Hand out the n-th idle buffer."""
+    f = parts[1]
+    number = _idle(f, n)
+    known = _BUFFERS + 4 * f[_COUNT] + half * f[_COUNT] + n
+    if f[known] != number:
+        parts[3][half][n] = parts[2][number]
+        f[known] = number
+    if f[_WRITES]:
+        parts[4][n] = f[_BUFFERS + (number << 2) + _LENGTH]
 
 
 def _idle(f, n):
@@ -147,20 +180,36 @@ def _idle(f, n):
     return f[_BUFFERS + ((f[_FIRST] + n) % f[_COUNT] << 2) + _PLACE]
 
 
-def give(q, f, count):
+def give(parts, count):
+    q = parts[0]
+    f = parts[1]
+    lengths = parts[4]
     if not q[_USABLE]:
         return _UNUSABLE
-    for _ in range(count):
-        _give_one(q, f)
-    return kick(q)
+    if not f[_WRITES]:
+        if not 0 <= count <= f[_OUT]:
+            return _BAD_COUNT
+        for n in range(count):
+            if not 0 < lengths[n] <= f[_ROOM]:
+                return _BAD_LENGTH
+    _publish(parts, count)
+    f[_OUT] = 0
+    q[_BUSY] = 0
+    return kick(q) or q[_MISSED]
 
 
-def _give_one(q, f):
+def _publish(parts, count):
+    """Make the first idle buffers available."""
+    q = parts[0]
+    f = parts[1]
+    for n in range(count):
+        _give_one(q, f, f[_ROOM] if f[_WRITES] else parts[4][n])
+
+
+def _give_one(q, f, length):
     number = _idle(f, 0)
-    buffer = _BUFFERS + (number << 2)
     header = f[_HEADER]
-    address = f[buffer + _ADDRESS]
-    length = f[_ROOM] if f[_WRITES] else f[buffer + _LENGTH]
+    address = f[_BUFFERS + (number << 2) + _ADDRESS]
     flags = _F_WRITE if f[_WRITES] else 0
     head = number * f[_ENTRIES]
     table = q[_DESC] + 16 * head
@@ -189,40 +238,50 @@ def _put_descriptor(desc, address, length, flags):
     mem32[desc + 12] = flags
 
 
-def send(q, f, lengths, count):
-    for n in range(count):
-        if not 0 < lengths[n] <= f[_ROOM]:
-            return _BAD_LENGTH
-    for n in range(count):
-        f[_BUFFERS + (_idle(f, n) << 2) + _LENGTH] = lengths[n]
-    return give(q, f, count)
+def push(parts, frame):
+    q = parts[0]
+    f = parts[1]
+    length = len(frame)
+    if not 0 < length <= f[_ROOM]:
+        return _BAD_LENGTH
+    if q[_BUSY]:
+        return _FULL
+    q[_BUSY] += 1
+    try:
+        if not f[_IDLE]:
+            result = take_in(parts, f[_COUNT])
+            if result < 0:
+                return result
+            if not result:
+                return _FULL
+        copy(parts[2][_idle(f, 0)], 0, frame, 0, length)
+        parts[4][0] = length
+        _publish(parts, 1)
+        return kick(q)
+    finally:
+        _leave(q)
 
 
-def push(q, f, views, frame, length):
-    if not f[_IDLE]:
-        result = take_in(q, f, f[_COUNT])
+def pull(parts, buf, looks):
+    q = parts[0]
+    f = parts[1]
+    if q[_BUSY]:
+        return _NOTHING
+    q[_BUSY] += 1
+    try:
+        if f[_IDLE]:
+            # Ctrl-C came before they were given back.
+            _publish(parts, f[_IDLE])
+        while not (result := take_in(parts, 1)):
+            looks -= 1
+            if looks <= 0:
+                return _NOTHING
         if result < 0:
             return result
-        if not result:
-            return _FULL
-    number = _idle(f, 0)
-    f[_BUFFERS + (number << 2) + _LENGTH] = length
-    copy(views[number], 0, frame, 0, length)
-    return give(q, f, 1)
-
-
-def pull(q, f, views, buf, size, looks):
-    while True:
-        result = take_in(q, f, 1)
-        if result < 0:
-            return result
-        if result:
-            break
-        looks -= 1
-        if looks <= 0:
-            return _NOTHING
-    number = _idle(f, 0)
-    length = min(f[_BUFFERS + (number << 2) + _LENGTH], size)
-    copy(buf, 0, views[number], 0, length)
-    result = give(q, f, 1)
-    return result if result < 0 else length
+        number = _idle(f, 0)
+        length = min(f[_BUFFERS + (number << 2) + _LENGTH], len(buf))
+        copy(buf, 0, parts[2][number], 0, length)
+        _publish(parts, 1)
+        return kick(q) or length
+    finally:
+        _leave(q)

@@ -7,21 +7,26 @@ import micropython
 from micropython import const
 
 from mpy_virtio.port import fence
-from mpy_virtio.queue.hot_viper import kick
 
 _DESC = const(0)
 _AVAIL = const(1)
 _USED = const(2)
+_DOORBELL = const(3)
+_LIVE = const(4)
+_INDEX = const(5)
 _SIZE = const(6)
 _EVENT_IDX = const(7)
 _USABLE = const(9)
 _AVAIL_IDX = const(10)
+_NOTIFIED = const(11)
 _LAST_USED = const(12)
 _LAG = const(13)
 _IN_FLIGHT = const(16)
+_BUSY = const(17)
 _PROBLEM = const(18)
 _PROBLEM_VALUE = const(19)
 _PROBLEM_LIMIT = const(20)
+_MISSED = const(26)
 _HEADS = const(28)
 
 _STATE = const(0)
@@ -35,6 +40,7 @@ _ROOM = const(3)
 _WRITES = const(4)
 _FIRST = const(5)
 _IDLE = const(6)
+_OUT = const(7)
 _BUFFERS = const(8)
 
 _ADDRESS = const(0)
@@ -46,8 +52,10 @@ _F_WRITE = const(2)
 
 _NOTHING = const(-1)
 _UNUSABLE = const(-2)
+_NOT_READY = const(-3)
 _FULL = const(-5)
 _BAD_LENGTH = const(-6)
+_BAD_COUNT = const(-7)
 
 _AHEAD = const(1)
 _NOT_IN_FLIGHT = const(2)
@@ -56,9 +64,9 @@ _TOO_SHORT = const(4)
 
 
 @micropython.viper
-def take_in(state, frames, most: int) -> int:
-    q = ptr32(state)
-    f = ptr32(frames)
+def take_in(parts, most: int) -> int:
+    q = ptr32(parts[0])
+    f = ptr32(parts[1])
     if not q[_USABLE]:
         return _UNUSABLE
     used = ptr16(q[_USED])
@@ -123,53 +131,82 @@ def take_in(state, frames, most: int) -> int:
 
 
 @micropython.viper
-def collect(state, frames, views, batch, lengths, most: int) -> int:
-    f = ptr32(frames)
-    sizes = ptr16(lengths)
+def collect(parts, most: int) -> int:
+    q = ptr32(parts[0])
+    f = ptr32(parts[1])
+    if q[_BUSY]:
+        return 0
+    count = f[_COUNT]
+    writes = f[_WRITES]
+    if writes and f[_IDLE]:
+        # Ctrl-C came before they were given back.
+        give(parts, f[_IDLE])
     if f[_IDLE] < most:
-        result = int(take_in(state, frames, most - f[_IDLE]))
+        result = int(take_in(parts, most - f[_IDLE]))
         if result < 0:
             return result
     shown = f[_IDLE]
     if shown > most:
         shown = most
+    if shown <= 0:
+        return 0
     place = f[_FIRST]
-    writes = f[_WRITES]
+    half = int(place >= count >> 1)
+    views = parts[2]
+    batch = parts[3][half]
+    sizes = ptr16(parts[4])
+    known = _BUFFERS + (count << 2) + half * count
     n = 0
     while n < shown:
         number = f[_BUFFERS + (place << 2) + _PLACE]
-        batch[n] = views[number]
+        if f[known + n] != number:
+            batch[n] = views[number]
+            f[known + n] = number
         if writes:
             sizes[n] = f[_BUFFERS + (number << 2) + _LENGTH]
         place += 1
-        if place == f[_COUNT]:
+        if place == count:
             place = 0
         n += 1
+    f[_OUT] = shown
+    q[_BUSY] = 1
     return shown
 
 
 @micropython.viper
-def give(state, frames, count: int) -> int:
-    q = ptr32(state)
-    f = ptr32(frames)
+def give(parts, count: int) -> int:
+    q = ptr32(parts[0])
+    f = ptr32(parts[1])
+    sizes = ptr16(parts[4])
     if not q[_USABLE]:
         return _UNUSABLE
+    room = f[_ROOM]
+    writes = f[_WRITES]
+    if not writes:
+        if count < 0 or count > f[_OUT]:
+            return _BAD_COUNT
+        n = 0
+        while n < count:
+            if not sizes[n] or sizes[n] > room:
+                return _BAD_LENGTH
+            n += 1
     ring = ptr16(q[_AVAIL])
     table = ptr32(q[_DESC])
     mask = q[_SIZE] - 1
-    idx = q[_AVAIL_IDX]
+    new = q[_AVAIL_IDX]
     place = f[_FIRST]
     shift = f[_ENTRIES] - 1
     header = f[_HEADER]
-    writes = f[_WRITES]
-    flags = writes << 1
-    left = count
-    while left:
+    flags = 0
+    if writes:
+        flags = _F_WRITE
+    length = room
+    n = 0
+    while n < count:
         number = f[_BUFFERS + (place << 2) + _PLACE]
         address = f[_BUFFERS + (number << 2) + _ADDRESS]
-        length = f[_BUFFERS + (number << 2) + _LENGTH]
-        if writes:
-            length = f[_ROOM]
+        if not writes:
+            length = sizes[n]
         head = number << shift
         at = head << 2
         if shift:
@@ -178,49 +215,41 @@ def give(state, frames, count: int) -> int:
             table[at + 2] = header
             table[at + 3] = (head + 1) << 16 | flags | _F_NEXT
             at += 4
-            address += header
+            table[at] = address + header
+            table[at + 2] = length
         else:
-            length += header
-        table[at] = address
+            table[at] = address
+            table[at + 2] = length + header
         table[at + 1] = 0
-        table[at + 2] = length
         table[at + 3] = flags
-        ring[2 + (idx & mask)] = head
+        ring[2 + (new & mask)] = head
         q[_HEADS + (head << 3) + _STATE] = _WITH_DEVICE
-        idx = (idx + 1) & 0xFFFF
+        new = (new + 1) & 0xFFFF
         place += 1
         if place == f[_COUNT]:
             place = 0
-        left -= 1
+        n += 1
     f[_FIRST] = place
     f[_IDLE] -= count
     q[_IN_FLIGHT] += count
-    q[_AVAIL_IDX] = idx
+    q[_AVAIL_IDX] = new
     fence()
-    ring[1] = idx
-    return int(kick(state))
-
-
-@micropython.viper
-def send(state, frames, lengths, count: int) -> int:
-    f = ptr32(frames)
-    sizes = ptr16(lengths)
-    room = f[_ROOM]
-    n = 0
-    while n < count:
-        if not sizes[n] or sizes[n] > room:
-            return _BAD_LENGTH
-        n += 1
-    place = f[_FIRST]
-    n = 0
-    while n < count:
-        number = f[_BUFFERS + (place << 2) + _PLACE]
-        f[_BUFFERS + (number << 2) + _LENGTH] = sizes[n]
-        place += 1
-        if place == f[_COUNT]:
-            place = 0
-        n += 1
-    return int(give(state, frames, count))
+    ring[1] = new
+    f[_OUT] = 0
+    q[_BUSY] = 0
+    if not ptr32(q[_LIVE])[0]:
+        return _NOT_READY
+    used = ptr16(q[_USED])
+    fence()
+    if q[_EVENT_IDX]:
+        event = used[2 + 4 * q[_SIZE]]
+        wanted = int((new - event - 1) & 0xFFFF < (new - q[_NOTIFIED]) & 0xFFFF)
+    else:
+        wanted = (used[0] & 1) ^ 1
+    if wanted:
+        ptr32(q[_DOORBELL])[0] = q[_INDEX]
+    q[_NOTIFIED] = new
+    return q[_MISSED]
 
 
 @micropython.viper
@@ -252,25 +281,38 @@ def copy(to, source, length: int):
 
 
 @micropython.viper
-def push(state, frames, views, frame, length: int) -> int:
-    f = ptr32(frames)
+def push(parts, frame) -> int:
+    q = ptr32(parts[0])
+    f = ptr32(parts[1])
+    length = int(len(frame))
+    if not length or length > f[_ROOM]:
+        return _BAD_LENGTH
+    if q[_BUSY]:
+        return _FULL
     if not f[_IDLE]:
-        result = int(take_in(state, frames, f[_COUNT]))
+        result = int(take_in(parts, f[_COUNT]))
         if result < 0:
             return result
         if not result:
             return _FULL
     number = f[_BUFFERS + (f[_FIRST] << 2) + _PLACE]
-    f[_BUFFERS + (number << 2) + _LENGTH] = length
-    copy(views[number], frame, length)
-    return int(give(state, frames, 1))
+    copy(parts[2][number], frame, length)
+    ptr16(parts[4])[0] = length
+    f[_OUT] = 1
+    return int(give(parts, 1))
 
 
 @micropython.viper
-def pull(state, frames, views, buf, size: int, looks: int) -> int:
-    f = ptr32(frames)
+def pull(parts, buf, looks: int) -> int:
+    q = ptr32(parts[0])
+    f = ptr32(parts[1])
+    if q[_BUSY]:
+        return _NOTHING
+    if f[_IDLE]:
+        # Ctrl-C came before they were given back.
+        give(parts, f[_IDLE])
     while True:
-        result = int(take_in(state, frames, 1))
+        result = int(take_in(parts, 1))
         if result < 0:
             return result
         if result:
@@ -280,10 +322,11 @@ def pull(state, frames, views, buf, size: int, looks: int) -> int:
             return _NOTHING
     number = f[_BUFFERS + (f[_FIRST] << 2) + _PLACE]
     length = f[_BUFFERS + (number << 2) + _LENGTH]
+    size = int(len(buf))
     if length > size:
         length = size
-    copy(buf, views[number], length)
-    result = int(give(state, frames, 1))
+    copy(buf, parts[2][number], length)
+    result = int(give(parts, 1))
     if result < 0:
         return result
     return length
