@@ -60,6 +60,8 @@ _QUEUE_SIZE = 64
 # Before a wait goes to sleep.
 _LOOKS = 64
 
+_push = frames_twin.push
+
 
 class Net(Device):
     """A network card.
@@ -88,6 +90,7 @@ class Net(Device):
         self._control = None
         if self.features & F_CTRL_VQ:
             self._control = VirtQueue(transport, _CONTROL_QUEUE)
+        self._parts_out = self._frames_out.parts
         # What moves many at once.
         self.deliver = self._frames_in.deliver
         self.transmit = self._frames_out.transmit
@@ -136,9 +139,11 @@ class Net(Device):
         ValueError if it is empty, or longer than the MTU allows. Waits for room, and raises
         OSError(ETIMEDOUT) if there is none for `timeout_ms`.
         """
+        result = _push(self._parts_out, frame)
+        if not result:
+            return
         queue = self._frames_out
-        result = frames_twin.push(queue.parts, frame)
-        if result and not queue.pushed(result):
+        if not queue.pushed(result):
             start = ticks_ms()
             while not queue.push(frame):
                 _wait(queue, start, timeout_ms)

@@ -47,6 +47,8 @@ _ADDRESS = const(0)
 _LENGTH = const(1)
 _PLACE = const(2)
 
+# Bytes that are copied in less time than a call takes.
+_SHORT = const(256)
 _F_NEXT = const(1)
 _F_WRITE = const(2)
 
@@ -289,17 +291,70 @@ def push(parts, frame) -> int:
         return _BAD_LENGTH
     if q[_BUSY]:
         return _FULL
+    if not q[_USABLE]:
+        return _UNUSABLE
     if not f[_IDLE]:
         result = int(take_in(parts, f[_COUNT]))
         if result < 0:
             return result
         if not result:
             return _FULL
-    number = f[_BUFFERS + (f[_FIRST] << 2) + _PLACE]
-    copy(parts[2][number], frame, length)
-    ptr16(parts[4])[0] = length
-    f[_OUT] = 1
-    return int(give(parts, 1))
+    place = f[_FIRST]
+    number = f[_BUFFERS + (place << 2) + _PLACE]
+    address = f[_BUFFERS + (number << 2) + _ADDRESS]
+    header = f[_HEADER]
+    if length <= _SHORT:
+        here = ptr8(frame)
+        there = ptr8(address + header)
+        n = 0
+        if not int(here) & 3:
+            words = ptr32(int(here))
+            others = ptr32(address + header)
+            while n < length >> 2:
+                others[n] = words[n]
+                n += 1
+            n <<= 2
+        while n < length:
+            there[n] = here[n]
+            n += 1
+    else:
+        copy(parts[2][number], frame, length)
+    if f[_ENTRIES] > 1:
+        ptr16(parts[4])[0] = length
+        f[_OUT] = 1
+        return int(give(parts, 1))
+    table = ptr32(q[_DESC] + (number << 4))
+    table[0] = address
+    table[1] = 0
+    table[2] = header + length
+    table[3] = 0
+    ring = ptr16(q[_AVAIL])
+    new = q[_AVAIL_IDX]
+    ring[2 + (new & (q[_SIZE] - 1))] = number
+    q[_HEADS + (number << 3) + _STATE] = _WITH_DEVICE
+    place += 1
+    if place == f[_COUNT]:
+        place = 0
+    f[_FIRST] = place
+    f[_IDLE] -= 1
+    q[_IN_FLIGHT] += 1
+    new = (new + 1) & 0xFFFF
+    q[_AVAIL_IDX] = new
+    fence()
+    ring[1] = new
+    if not ptr32(q[_LIVE])[0]:
+        return _NOT_READY
+    used = ptr16(q[_USED])
+    fence()
+    if q[_EVENT_IDX]:
+        event = used[2 + 4 * q[_SIZE]]
+        wanted = int((new - event - 1) & 0xFFFF < (new - q[_NOTIFIED]) & 0xFFFF)
+    else:
+        wanted = (used[0] & 1) ^ 1
+    if wanted:
+        ptr32(q[_DOORBELL])[0] = q[_INDEX]
+    q[_NOTIFIED] = new
+    return 0
 
 
 @micropython.viper

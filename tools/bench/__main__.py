@@ -9,7 +9,7 @@ import os
 from dataclasses import asdict
 
 from tools import BOARD, BUILD, firmware, tell
-from tools.bench import block, boot, heartbeat, interrupts, memory, size
+from tools.bench import block, boot, heartbeat, interrupts, memory, net, size
 
 PARTS = {
     "block": block,
@@ -17,6 +17,7 @@ PARTS = {
     "heartbeat": heartbeat,
     "interrupts": interrupts,
     "memory": memory,
+    "net": net,
     "size": size,
 }
 RESULTS = BUILD / "bench.json"

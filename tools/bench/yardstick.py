@@ -17,7 +17,8 @@ def build(name):
 class Yardstick:
     """The program in QEMU, with the disk `drive` and entropy; ended by leaving `with`.
 
-    With `options` it has what these say in their place, as Board takes them. All results are in nanoseconds. It polls for orders, so it is stopped while it has none.
+    With `options` it has what these say in their place, as Board takes them. All results are in
+    nanoseconds. It polls for orders, so it is stopped while it has none.
     """
 
     def __init__(self, elf, name, drive=None, **options):
