@@ -5,6 +5,7 @@
 #include "py/mphal.h"
 #include "py/obj.h"
 #include "py/runtime.h"
+#include "cpu.h"
 #include "device_tree.h"
 #include "modvirt.h"
 
@@ -22,7 +23,7 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(virt_exit_obj, 0, 1, virt_exit);
 // fence(): a full memory barrier. All reads and writes before it, of memory and of devices, come
 // before all that follow.
 static mp_obj_t virt_fence(void) {
-    __sync_synchronize();
+    cpu_full_barrier();
     return mp_const_none;
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(virt_fence_obj, virt_fence);

@@ -15,10 +15,11 @@ _ENTRIES = const(1)
 _HEADER = const(2)
 _ROOM = const(3)
 _WRITES = const(4)
-_FIRST = const(5)
 _IDLE = const(6)
-_BUFFERS = const(8)
+_HALF = const(8)
+_BUFFERS = const(12)
 _PLACE = const(2)
+_HEAD = const(3)
 
 _BUSY = const(17)
 _MISSED = const(26)
@@ -28,7 +29,6 @@ _BAD_LENGTH = const(-6)
 _BAD_COUNT = const(-7)
 
 _WORD_SIZE = const(4)
-_NO_BUFFER = const(0xFFFF)
 
 
 class FrameQueue(VirtQueue):
@@ -53,9 +53,10 @@ class FrameQueue(VirtQueue):
         for number in range(count):
             at = _BUFFERS + 4 * number
             frames[at] = self._blocks[number].addr + lead
-            frames[at + _PLACE] = number
+            frames[at + _PLACE] = at
+            frames[at + _HEAD] = number * frames[_ENTRIES]
         for at in range(_BUFFERS + 4 * count, _BUFFERS + 6 * count):
-            frames[at] = _NO_BUFFER
+            frames[at] = 0
         # What take() and fill() get.
         self._batches = ([None] * count, [None] * count)
         self._lengths = array("H", [0] * count)
@@ -81,7 +82,7 @@ class FrameQueue(VirtQueue):
             count = frames_twin.collect(self.parts, most)
             if count <= 0:
                 return self._end(count)
-            take(self._batch(), self._lengths, 0, count)
+            take(self._batches[self._frames[_HALF]], self._lengths, 0, count)
             result = frames_twin.give(self.parts, count)
         except BaseException:
             self._put_back()
@@ -101,7 +102,7 @@ class FrameQueue(VirtQueue):
             count = frames_twin.collect(self.parts, most)
             if count <= 0:
                 return self._end(count)
-            count = fill(self._batch(), self._lengths, 0, count)
+            count = fill(self._batches[self._frames[_HALF]], self._lengths, 0, count)
             result = frames_twin.give(self.parts, count)
             if result:
                 self._end(result)
@@ -109,10 +110,6 @@ class FrameQueue(VirtQueue):
             self._put_back()
             raise
         return count
-
-    def _batch(self):
-        frames = self._frames
-        return self._batches[frames[_FIRST] >= frames[_COUNT] >> 1]
 
     def _put_back(self):
         """Nothing is handed out any more."""

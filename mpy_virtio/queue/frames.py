@@ -9,12 +9,13 @@ buffers; two lists for views of a batch, the second for one that begins in the s
 queue of idle buffers, so that many a batch is there from the last time; and their lengths, an
 array("H").
 
-`frames` is `words(8 + 6 * count)`. In front are the number of buffers, how many descriptors each
+`frames` is `words(12 + 6 * count)`. In front are the number of buffers, how many descriptors each
 takes, the size of a header, how many bytes of a frame fit behind it, whether the device writes
-them, which place of the queue of idle buffers is its first, how many there are, and how many of
-these are handed out in a batch. Then come four words for each buffer: the address of its header,
-the length of the frame in it, and (of the place that has this number) which buffer stands there in
-the queue of idle ones. Behind them is, for each item of both lists, which buffer's view it is.
+them, which place of the queue of idle buffers is its first, how many there are, how many of these
+are handed out in a batch, and in which list. Then come four words for each buffer: the address of
+its header, the length of the frame in it, and its head; the third is, of the place that has this
+number, where the words of the buffer are that stands there in the queue of idle ones. Behind them
+is, for each item of both lists, where those of its buffer are.
 
 - `take_in(parts, most)`: make idle what the device has returned, up to `most` buffers. Returns how
   many these are, or UNUSABLE.
@@ -22,12 +23,13 @@ the queue of idle ones. Behind them is, for each item of both lists, which buffe
   many. Where the device writes frames, their lengths are set. Returns how many these are; 0 also
   when some are handed out already; or UNUSABLE. If it is more than 0, interrupts wait for give().
 - `give(parts, count)`: make the first idle buffers available, with frames of the lengths in them
-  that were set, if the device reads them; nothing is handed out any more. Notifies the device if it
-  wants to be. Returns 0, 1 if an interrupt has waited, UNUSABLE or NOT_READY; and BAD_LENGTH or
+  that were set, if the device reads them; nothing is handed out any more. Notifies the device if
+  it wants to be. Returns 0, 1 if an interrupt has waited, UNUSABLE or NOT_READY; and BAD_LENGTH or
   BAD_COUNT, with nothing done, for what cannot be.
-- `push(parts, frame)`: send a copy of a frame. Returns 0, BAD_LENGTH, FULL, UNUSABLE or NOT_READY.
-- `pull(parts, buf, looks)`: wait for a frame for so many looks, and copy it, or as much as there is
-  room for. Returns how much that is, or NOTHING, UNUSABLE or NOT_READY.
+- `push(parts, frame)`: send a copy of a frame. Returns 0, 1 if an interrupt has waited, FULL,
+  BAD_LENGTH, UNUSABLE or NOT_READY.
+- `pull(parts, buf, looks)`: wait for a frame for so many looks, and copy it, or as much as there
+  is room for. Returns how much that is, or NOTHING, UNUSABLE or NOT_READY.
 """
 
 from mpy_virtio.queue import hot

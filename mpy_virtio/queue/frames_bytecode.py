@@ -39,11 +39,12 @@ _WRITES = const(4)
 _FIRST = const(5)
 _IDLE = const(6)
 _OUT = const(7)
-_BUFFERS = const(8)
+_HALF = const(8)
+_BUFFERS = const(12)
 
-_ADDRESS = const(0)
 _LENGTH = const(1)
 _PLACE = const(2)
+_HEAD = const(3)
 
 _F_NEXT = const(1)
 _F_WRITE = const(2)
@@ -114,15 +115,15 @@ def _take_one(q, f, element):
     if length < least:
         _problem(q, _TOO_SHORT, length, least)
         return False
-    number = token // f[_ENTRIES]
+    entry = _BUFFERS + 4 * (token // f[_ENTRIES])
     place = (f[_FIRST] + f[_IDLE]) % f[_COUNT]
     following = (q[_LAST_USED] + 1) & 0xFFFF
     q[head + _STATE] = _FREE_STATE
     q[_LAST_USED] = following
     q[_IN_FLIGHT] -= 1
     mem16[q[_AVAIL] + 4 + 2 * size] = following - q[_LAG]
-    f[_BUFFERS + (place << 2) + _PLACE] = number
-    f[_BUFFERS + (number << 2) + _LENGTH] = length - least
+    f[_BUFFERS + (place << 2) + _PLACE] = entry
+    f[entry + _LENGTH] = length - least
     f[_IDLE] += 1
     return True
 
@@ -160,23 +161,28 @@ def _collect(parts, most):
     for n in range(shown):
         _show(parts, half, n)
     f[_OUT] = shown
+    f[_HALF] = half
     return shown
 
 
 def _show(parts, half, n):
     """Hand out the n-th idle buffer."""
     f = parts[1]
-    number = _idle(f, n)
+    entry = _idle(f, n)
     known = _BUFFERS + 4 * f[_COUNT] + half * f[_COUNT] + n
-    if f[known] != number:
-        parts[3][half][n] = parts[2][number]
-        f[known] = number
+    if f[known] != entry:
+        parts[3][half][n] = _view(parts, entry)
+        f[known] = entry
     if f[_WRITES]:
-        parts[4][n] = f[_BUFFERS + (number << 2) + _LENGTH]
+        parts[4][n] = f[entry + _LENGTH]
+
+
+def _view(parts, entry):
+    return parts[2][(entry - _BUFFERS) >> 2]
 
 
 def _idle(f, n):
-    """The number of the n-th idle buffer."""
+    """Where the words of the n-th idle buffer are."""
     return f[_BUFFERS + ((f[_FIRST] + n) % f[_COUNT] << 2) + _PLACE]
 
 
@@ -207,11 +213,11 @@ def _publish(parts, count):
 
 
 def _give_one(q, f, length):
-    number = _idle(f, 0)
+    entry = _idle(f, 0)
     header = f[_HEADER]
-    address = f[_BUFFERS + (number << 2) + _ADDRESS]
+    address = f[entry]
     flags = _F_WRITE if f[_WRITES] else 0
-    head = number * f[_ENTRIES]
+    head = f[entry + _HEAD]
     table = q[_DESC] + 16 * head
     if f[_ENTRIES] == 1:
         _put_descriptor(table, address, header + length, flags)
@@ -254,7 +260,7 @@ def push(parts, frame):
                 return result
             if not result:
                 return _FULL
-        copy(parts[2][_idle(f, 0)], 0, frame, 0, length)
+        copy(_view(parts, _idle(f, 0)), 0, frame, 0, length)
         parts[4][0] = length
         _publish(parts, 1)
         return kick(q)
@@ -278,9 +284,9 @@ def pull(parts, buf, looks):
                 return _NOTHING
         if result < 0:
             return result
-        number = _idle(f, 0)
-        length = min(f[_BUFFERS + (number << 2) + _LENGTH], len(buf))
-        copy(buf, 0, parts[2][number], 0, length)
+        entry = _idle(f, 0)
+        length = min(f[entry + _LENGTH], len(buf))
+        copy(buf, 0, _view(parts, entry), 0, length)
         _publish(parts, 1)
         return kick(q) or length
     finally:

@@ -29,7 +29,6 @@ _PROBLEM_LIMIT = const(20)
 _MISSED = const(26)
 _HEADS = const(28)
 
-_STATE = const(0)
 _FREE_STATE = const(0)
 _WITH_DEVICE = const(1)
 
@@ -41,11 +40,12 @@ _WRITES = const(4)
 _FIRST = const(5)
 _IDLE = const(6)
 _OUT = const(7)
-_BUFFERS = const(8)
+_HALF = const(8)
+_BUFFERS = const(12)
 
-_ADDRESS = const(0)
 _LENGTH = const(1)
 _PLACE = const(2)
+_HEAD = const(3)
 
 # Bytes that are copied in less time than a call takes.
 _SHORT = const(256)
@@ -75,8 +75,14 @@ def take_in(parts, most: int) -> int:
     elements = ptr32(q[_USED])
     size = q[_SIZE]
     last = q[_LAST_USED]
-    count = f[_COUNT]
-    shift = f[_ENTRIES] - 1
+    avail = ptr16(q[_AVAIL])
+    lag = q[_LAG]
+    first = _BUFFERS + _PLACE
+    end = first + (f[_COUNT] << 2)
+    place = first + (f[_FIRST] + f[_IDLE] << 2)
+    if place >= end:
+        place -= end - first
+    shift = 3 - f[_ENTRIES]
     least = 0
     limit = 0
     if f[_WRITES]:
@@ -85,7 +91,7 @@ def take_in(parts, most: int) -> int:
     taken = 0
     while taken < most:
         ahead = (used[1] - last) & 0xFFFF
-        if not ahead and not q[_LAG] and q[_EVENT_IDX]:
+        if not ahead and not lag and q[_EVENT_IDX]:
             # No interrupt comes of what the device returned before it saw used_event move.
             fence()
             ahead = (used[1] - last) & 0xFFFF
@@ -101,7 +107,7 @@ def take_in(parts, most: int) -> int:
             at = 1 + 2 * (last & (size - 1))
             token = elements[at]
             length = uint(elements[at + 1])
-            if token < 0 or token >= size or q[_HEADS + (token << 3) + _STATE] != _WITH_DEVICE:
+            if token < 0 or token >= size or q[_HEADS + (token << 3)] != _WITH_DEVICE:
                 q[_PROBLEM] = _NOT_IN_FLIGHT
                 q[_PROBLEM_VALUE] = token
                 return _UNUSABLE
@@ -115,20 +121,20 @@ def take_in(parts, most: int) -> int:
                 q[_PROBLEM_VALUE] = int(length)
                 q[_PROBLEM_LIMIT] = least
                 return _UNUSABLE
-            q[_HEADS + (token << 3) + _STATE] = _FREE_STATE
+            q[_HEADS + (token << 3)] = _FREE_STATE
             last = (last + 1) & 0xFFFF
-            q[_LAST_USED] = last
-            q[_IN_FLIGHT] -= 1
-            ptr16(q[_AVAIL])[2 + size] = last - q[_LAG]
-            number = token >> shift
-            place = f[_FIRST] + f[_IDLE]
-            if place >= count:
-                place -= count
-            f[_BUFFERS + (place << 2) + _PLACE] = number
-            f[_BUFFERS + (number << 2) + _LENGTH] = int(length) - least
-            f[_IDLE] += 1
+            entry = _BUFFERS + (token << shift)
+            f[entry + _LENGTH] = int(length) - least
+            f[place] = entry
+            place += 4
+            if place == end:
+                place = first
             ahead -= 1
             taken += 1
+            q[_LAST_USED] = last
+            q[_IN_FLIGHT] -= 1
+            f[_IDLE] += 1
+        avail[2 + size] = last - lag
     return taken
 
 
@@ -152,25 +158,29 @@ def collect(parts, most: int) -> int:
         shown = most
     if shown <= 0:
         return 0
-    place = f[_FIRST]
-    half = int(place >= count >> 1)
+    half = int(f[_FIRST] >= count >> 1)
+    first = _BUFFERS + _PLACE
+    end = first + (count << 2)
+    place = first + (f[_FIRST] << 2)
     views = parts[2]
     batch = parts[3][half]
     sizes = ptr16(parts[4])
     known = _BUFFERS + (count << 2) + half * count
     n = 0
     while n < shown:
-        number = f[_BUFFERS + (place << 2) + _PLACE]
-        if f[known + n] != number:
-            batch[n] = views[number]
-            f[known + n] = number
+        entry = f[place]
+        if f[known] != entry:
+            batch[n] = views[(entry - _BUFFERS) >> 2]
+            f[known] = entry
         if writes:
-            sizes[n] = f[_BUFFERS + (number << 2) + _LENGTH]
-        place += 1
-        if place == count:
-            place = 0
+            sizes[n] = f[entry + _LENGTH]
+        known += 1
+        place += 4
+        if place == end:
+            place = first
         n += 1
     f[_OUT] = shown
+    f[_HALF] = half
     q[_BUSY] = 1
     return shown
 
@@ -196,8 +206,10 @@ def give(parts, count: int) -> int:
     table = ptr32(q[_DESC])
     mask = q[_SIZE] - 1
     new = q[_AVAIL_IDX]
-    place = f[_FIRST]
-    shift = f[_ENTRIES] - 1
+    first = _BUFFERS + _PLACE
+    end = first + (f[_COUNT] << 2)
+    place = first + (f[_FIRST] << 2)
+    apart = f[_ENTRIES] - 1
     header = f[_HEADER]
     flags = 0
     if writes:
@@ -205,33 +217,33 @@ def give(parts, count: int) -> int:
     length = room
     n = 0
     while n < count:
-        number = f[_BUFFERS + (place << 2) + _PLACE]
-        address = f[_BUFFERS + (number << 2) + _ADDRESS]
+        entry = f[place]
+        address = f[entry]
+        head = f[entry + _HEAD]
+        at = head << 2
         if not writes:
             length = sizes[n]
-        head = number << shift
-        at = head << 2
-        if shift:
-            table[at] = address
-            table[at + 1] = 0
+        table[at] = address
+        table[at + 1] = 0
+        if apart:
             table[at + 2] = header
             table[at + 3] = (head + 1) << 16 | flags | _F_NEXT
             at += 4
             table[at] = address + header
+            table[at + 1] = 0
             table[at + 2] = length
         else:
-            table[at] = address
             table[at + 2] = length + header
-        table[at + 1] = 0
         table[at + 3] = flags
         ring[2 + (new & mask)] = head
-        q[_HEADS + (head << 3) + _STATE] = _WITH_DEVICE
-        new = (new + 1) & 0xFFFF
-        place += 1
-        if place == f[_COUNT]:
-            place = 0
+        q[_HEADS + (head << 3)] = _WITH_DEVICE
+        new += 1
+        place += 4
+        if place == end:
+            place = first
         n += 1
-    f[_FIRST] = place
+    new &= 0xFFFF
+    f[_FIRST] = (place - first) >> 2
     f[_IDLE] -= count
     q[_IN_FLIGHT] += count
     q[_AVAIL_IDX] = new
@@ -300,8 +312,9 @@ def push(parts, frame) -> int:
         if not result:
             return _FULL
     place = f[_FIRST]
-    number = f[_BUFFERS + (place << 2) + _PLACE]
-    address = f[_BUFFERS + (number << 2) + _ADDRESS]
+    entry = f[_BUFFERS + (place << 2) + _PLACE]
+    head = f[entry + _HEAD]
+    address = f[entry]
     header = f[_HEADER]
     if length <= _SHORT:
         here = ptr8(frame)
@@ -318,20 +331,20 @@ def push(parts, frame) -> int:
             there[n] = here[n]
             n += 1
     else:
-        copy(parts[2][number], frame, length)
+        copy(parts[2][(entry - _BUFFERS) >> 2], frame, length)
     if f[_ENTRIES] > 1:
         ptr16(parts[4])[0] = length
         f[_OUT] = 1
         return int(give(parts, 1))
-    table = ptr32(q[_DESC] + (number << 4))
+    table = ptr32(q[_DESC] + (head << 4))
     table[0] = address
     table[1] = 0
     table[2] = header + length
     table[3] = 0
     ring = ptr16(q[_AVAIL])
     new = q[_AVAIL_IDX]
-    ring[2 + (new & (q[_SIZE] - 1))] = number
-    q[_HEADS + (number << 3) + _STATE] = _WITH_DEVICE
+    ring[2 + (new & (q[_SIZE] - 1))] = head
+    q[_HEADS + (head << 3)] = _WITH_DEVICE
     place += 1
     if place == f[_COUNT]:
         place = 0
@@ -375,12 +388,12 @@ def pull(parts, buf, looks: int) -> int:
         looks -= 1
         if looks <= 0:
             return _NOTHING
-    number = f[_BUFFERS + (f[_FIRST] << 2) + _PLACE]
-    length = f[_BUFFERS + (number << 2) + _LENGTH]
+    entry = f[_BUFFERS + (f[_FIRST] << 2) + _PLACE]
+    length = f[entry + _LENGTH]
     size = int(len(buf))
     if length > size:
         length = size
-    copy(buf, parts[2][number], length)
+    copy(buf, parts[2][(entry - _BUFFERS) >> 2], length)
     result = int(give(parts, 1))
     if result < 0:
         return result

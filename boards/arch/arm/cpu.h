@@ -25,6 +25,14 @@ static inline void cpu_restore_interrupts(uint32_t state) {
     }
 }
 
+// A full barrier, also for what else runs on the host. QEMU leaves barriers out where a machine has
+// one CPU, although its devices run beside that; but at an instruction that may change how the code
+// goes on it leaves the translated code, and passes a barrier of the host's.
+static inline void cpu_full_barrier(void) {
+    uint32_t cpsr;
+    __asm volatile ("dsb\n mrs %0, cpsr\n msr cpsr_c, %0" : "=r" (cpsr) : : "memory");
+}
+
 // Returns when an interrupt is pending, at once if one is already; also while they are masked.
 static inline void cpu_wait_for_interrupt(void) {
     __asm volatile ("dsb\n wfi" : : : "memory");

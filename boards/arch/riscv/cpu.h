@@ -1,5 +1,8 @@
 // The CPU itself: masking interrupts and waiting for one.
 
+#ifndef CPU_H
+#define CPU_H
+
 #include <stdint.h>
 
 #define CPU_MSTATUS_MIE 8
@@ -19,7 +22,16 @@ static inline void cpu_enable_interrupts(void) {
     cpu_restore_interrupts(CPU_MSTATUS_MIE);
 }
 
+// A full barrier, also for what else runs on the host. QEMU leaves barriers out where a machine has
+// one CPU, although its devices run beside that; but at an instruction that may change how the code
+// goes on it leaves the translated code, and passes a barrier of the host's.
+static inline void cpu_full_barrier(void) {
+    __asm volatile ("fence iorw, iorw\n fence.i" : : : "memory");
+}
+
 // Returns when an interrupt is pending, at once if one is already; also while they are masked.
 static inline void cpu_wait_for_interrupt(void) {
     __asm volatile ("wfi" : : : "memory");
 }
+
+#endif

@@ -62,7 +62,8 @@ int64_t net_send(uint32_t size, uint32_t batch, uint32_t count) {
     }
     uint64_t start = clock_ticks();
     while (count > 0) {
-        while (idle_count < batch) {
+        // One by one, each is back before the next is sent.
+        while (idle_count < (batch == 1 ? BUFFERS : batch)) {
             if (!take_sent()) {
                 return -1;
             }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "cpu.h"
 
 #define QUEUE_SIZE 128
 
@@ -88,7 +89,7 @@ static inline void virtio_kick(struct virtio *self) {
     self->notified_idx = new;
     __atomic_thread_fence(__ATOMIC_RELEASE);
     queue->avail.idx = new;
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    cpu_full_barrier();
     bool wanted = self->event_idx
         ? (uint16_t)(new - queue->used.avail_event - 1) < (uint16_t)(new - old)
         : !(queue->used.flags & 1);

@@ -1,6 +1,6 @@
-# Raw frames on the first card. Each function returns the microseconds that `count` frames of `size`
-# bytes took; those that receive print "go" when the frames may come, and begin to count with the
-# first.
+# Raw frames on the first card. Each function returns the microseconds that `count` frames of
+# `size` bytes took; those that receive print "go" when the frames may come, and begin to count
+# with the first.
 
 import gc
 import time
