@@ -5,6 +5,7 @@ from array import array
 from micropython import const
 
 from mpy_virtio.dma import Buffer
+from mpy_virtio.layouts import DESC_F_NEXT, DESC_F_WRITE, DESC_SIZE
 from mpy_virtio.queue.frames import frames_twin
 from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.split import VirtQueue
@@ -17,6 +18,7 @@ _ROOM = const(3)
 _WRITES = const(4)
 _IDLE = const(6)
 _HALF = const(8)
+_EXTRA = const(9)
 _BUFFERS = const(12)
 _PLACE = const(2)
 _HEAD = const(3)
@@ -29,6 +31,8 @@ _BAD_LENGTH = const(-6)
 _BAD_COUNT = const(-7)
 
 _WORD_SIZE = const(4)
+# Of a descriptor.
+_LENGTH_OFFSET = const(8)
 
 
 class FrameQueue(VirtQueue):
@@ -50,17 +54,33 @@ class FrameQueue(VirtQueue):
         frames[_HEADER] = header
         frames[_ROOM] = room
         frames[_WRITES] = int(writes)
+        frames[_EXTRA] = header if joined else 0
         for number in range(count):
             at = _BUFFERS + 4 * number
-            frames[at] = self._blocks[number].addr + lead
+            head = number * frames[_ENTRIES]
+            frames[at] = self._describe(head, self._blocks[number].addr + lead)
             frames[at + _PLACE] = at
-            frames[at + _HEAD] = number * frames[_ENTRIES]
+            frames[at + _HEAD] = head
         for at in range(_BUFFERS + 4 * count, _BUFFERS + 6 * count):
             frames[at] = 0
         # What take() and fill() get.
         self._batches = ([None] * count, [None] * count)
         self._lengths = array("H", [0] * count)
         self.parts = (self.state, frames, views, self._batches, self._lengths)
+
+    def _describe(self, head, address):
+        """Write the descriptors for header and frame; returns where the last one's length is."""
+        frames = self._frames
+        table = self._table
+        flags = DESC_F_WRITE if frames[_WRITES] else 0
+        header = frames[_HEADER]
+        length = frames[_ROOM] + frames[_EXTRA]
+        if frames[_ENTRIES] > 1:
+            table.put_memory(head, address, header, flags | DESC_F_NEXT)
+            address += header
+            head += 1
+        table.put_memory(head, address, length, flags)
+        return table.addr + DESC_SIZE * head + _LENGTH_OFFSET
 
     def poll(self):
         """None: what the device returns is taken in as frames."""

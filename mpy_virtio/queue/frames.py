@@ -12,10 +12,11 @@ array("H").
 `frames` is `words(12 + 6 * count)`. In front are the number of buffers, how many descriptors each
 takes, the size of a header, how many bytes of a frame fit behind it, whether the device writes
 them, which place of the queue of idle buffers is its first, how many there are, how many of these
-are handed out in a batch, and in which list. Then come four words for each buffer: the address of
-its header, the length of the frame in it, and its head; the third is, of the place that has this
-number, where the words of the buffer are that stands there in the queue of idle ones. Behind them
-is, for each item of both lists, where those of its buffer are.
+are handed out in a batch, in which list, and what the last descriptor has beside the frame. Then
+come four words for each buffer: the address of the length in that descriptor, the length of the
+frame that the device wrote, and the head; the third is, of the place that has this number, where
+the words of the buffer are that stands there in the queue of idle ones. Behind them is, for each
+item of both lists, where those of its buffer are.
 
 - `take_in(parts, most)`: make idle what the device has returned, up to `most` buffers. Returns how
   many these are, or UNUSABLE.

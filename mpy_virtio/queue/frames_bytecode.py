@@ -10,7 +10,6 @@ from micropython import const
 from mpy_virtio.port import fence
 from mpy_virtio.queue.hot_bytecode import _leave, copy, kick
 
-_DESC = const(0)
 _AVAIL = const(1)
 _USED = const(2)
 _SIZE = const(6)
@@ -40,14 +39,12 @@ _FIRST = const(5)
 _IDLE = const(6)
 _OUT = const(7)
 _HALF = const(8)
+_EXTRA = const(9)
 _BUFFERS = const(12)
 
 _LENGTH = const(1)
 _PLACE = const(2)
 _HEAD = const(3)
-
-_F_NEXT = const(1)
-_F_WRITE = const(2)
 
 _NOTHING = const(-1)
 _UNUSABLE = const(-2)
@@ -209,21 +206,14 @@ def _publish(parts, count):
     q = parts[0]
     f = parts[1]
     for n in range(count):
-        _give_one(q, f, f[_ROOM] if f[_WRITES] else parts[4][n])
+        _give_one(q, f, 0 if f[_WRITES] else parts[4][n])
 
 
 def _give_one(q, f, length):
     entry = _idle(f, 0)
-    header = f[_HEADER]
-    address = f[entry]
-    flags = _F_WRITE if f[_WRITES] else 0
     head = f[entry + _HEAD]
-    table = q[_DESC] + 16 * head
-    if f[_ENTRIES] == 1:
-        _put_descriptor(table, address, header + length, flags)
-    else:
-        _put_descriptor(table, address, header, (head + 1) << 16 | flags | _F_NEXT)
-        _put_descriptor(table + 16, address + header, length, flags)
+    if length:
+        mem32[f[entry]] = length + f[_EXTRA]
     place = (f[_FIRST] + 1) % f[_COUNT]
     idx = q[_AVAIL_IDX]
     following = (idx + 1) & 0xFFFF
@@ -235,13 +225,6 @@ def _give_one(q, f, length):
     q[_AVAIL_IDX] = following
     fence()
     mem16[q[_AVAIL] + 2] = following
-
-
-def _put_descriptor(desc, address, length, flags):
-    mem32[desc] = address & _WORD
-    mem32[desc + 4] = address >> 32
-    mem32[desc + 8] = length
-    mem32[desc + 12] = flags
 
 
 def push(parts, frame):

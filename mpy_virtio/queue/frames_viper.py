@@ -8,7 +8,6 @@ from micropython import const
 
 from mpy_virtio.port import fence
 
-_DESC = const(0)
 _AVAIL = const(1)
 _USED = const(2)
 _DOORBELL = const(3)
@@ -41,6 +40,7 @@ _FIRST = const(5)
 _IDLE = const(6)
 _OUT = const(7)
 _HALF = const(8)
+_EXTRA = const(9)
 _BUFFERS = const(12)
 
 _LENGTH = const(1)
@@ -49,9 +49,6 @@ _HEAD = const(3)
 
 # Bytes that are copied in less time than a call takes.
 _SHORT = const(256)
-_F_NEXT = const(1)
-_F_WRITE = const(2)
-
 _NOTHING = const(-1)
 _UNUSABLE = const(-2)
 _NOT_READY = const(-3)
@@ -72,10 +69,10 @@ def take_in(parts, most: int) -> int:
     if not q[_USABLE]:
         return _UNUSABLE
     used = ptr16(q[_USED])
-    elements = ptr32(q[_USED])
+    elements = ptr32(q[_USED] + 4)
     size = q[_SIZE]
+    mask = size - 1
     last = q[_LAST_USED]
-    avail = ptr16(q[_AVAIL])
     lag = q[_LAG]
     first = _BUFFERS + _PLACE
     end = first + (f[_COUNT] << 2)
@@ -84,10 +81,10 @@ def take_in(parts, most: int) -> int:
         place -= end - first
     shift = 3 - f[_ENTRIES]
     least = 0
-    limit = 0
+    room = 0
     if f[_WRITES]:
         least = f[_HEADER]
-        limit = least + f[_ROOM]
+        room = f[_ROOM]
     taken = 0
     while taken < most:
         ahead = (used[1] - last) & 0xFFFF
@@ -102,39 +99,40 @@ def take_in(parts, most: int) -> int:
             q[_PROBLEM_VALUE] = ahead
             q[_PROBLEM_LIMIT] = q[_IN_FLIGHT]
             return _UNUSABLE
+        if ahead > most - taken:
+            ahead = most - taken
         fence()
-        while ahead and taken < most:
-            at = 1 + 2 * (last & (size - 1))
+        taken += ahead
+        q[_IN_FLIGHT] -= ahead
+        f[_IDLE] += ahead
+        while ahead:
+            at = (last & mask) << 1
             token = elements[at]
-            length = uint(elements[at + 1])
-            if token < 0 or token >= size or q[_HEADS + (token << 3)] != _WITH_DEVICE:
+            length = elements[at + 1] - least
+            if uint(token) >= uint(size) or q[_HEADS + (token << 3)] != _WITH_DEVICE:
                 q[_PROBLEM] = _NOT_IN_FLIGHT
                 q[_PROBLEM_VALUE] = token
                 return _UNUSABLE
-            if length > uint(limit):
+            if uint(length) > uint(room):
+                q[_PROBLEM_VALUE] = length + least
                 q[_PROBLEM] = _TOO_LONG
-                q[_PROBLEM_VALUE] = int(length)
-                q[_PROBLEM_LIMIT] = limit
-                return _UNUSABLE
-            if length < uint(least):
-                q[_PROBLEM] = _TOO_SHORT
-                q[_PROBLEM_VALUE] = int(length)
-                q[_PROBLEM_LIMIT] = least
+                q[_PROBLEM_LIMIT] = least + room
+                if uint(length + least) < uint(least):
+                    q[_PROBLEM] = _TOO_SHORT
+                    q[_PROBLEM_LIMIT] = least
                 return _UNUSABLE
             q[_HEADS + (token << 3)] = _FREE_STATE
-            last = (last + 1) & 0xFFFF
             entry = _BUFFERS + (token << shift)
-            f[entry + _LENGTH] = int(length) - least
+            f[entry + _LENGTH] = length
             f[place] = entry
             place += 4
             if place == end:
                 place = first
+            last += 1
             ahead -= 1
-            taken += 1
-            q[_LAST_USED] = last
-            q[_IN_FLIGHT] -= 1
-            f[_IDLE] += 1
-        avail[2 + size] = last - lag
+        last &= 0xFFFF
+        q[_LAST_USED] = last
+        ptr16(q[_AVAIL])[2 + size] = last - lag
     return taken
 
 
@@ -203,38 +201,18 @@ def give(parts, count: int) -> int:
                 return _BAD_LENGTH
             n += 1
     ring = ptr16(q[_AVAIL])
-    table = ptr32(q[_DESC])
     mask = q[_SIZE] - 1
     new = q[_AVAIL_IDX]
     first = _BUFFERS + _PLACE
     end = first + (f[_COUNT] << 2)
     place = first + (f[_FIRST] << 2)
-    apart = f[_ENTRIES] - 1
-    header = f[_HEADER]
-    flags = 0
-    if writes:
-        flags = _F_WRITE
-    length = room
+    extra = f[_EXTRA]
     n = 0
     while n < count:
         entry = f[place]
-        address = f[entry]
-        head = f[entry + _HEAD]
-        at = head << 2
         if not writes:
-            length = sizes[n]
-        table[at] = address
-        table[at + 1] = 0
-        if apart:
-            table[at + 2] = header
-            table[at + 3] = (head + 1) << 16 | flags | _F_NEXT
-            at += 4
-            table[at] = address + header
-            table[at + 1] = 0
-            table[at + 2] = length
-        else:
-            table[at + 2] = length + header
-        table[at + 3] = flags
+            ptr32(f[entry])[0] = sizes[n] + extra
+        head = f[entry + _HEAD]
         ring[2 + (new & mask)] = head
         q[_HEADS + (head << 3)] = _WITH_DEVICE
         new += 1
@@ -270,25 +248,25 @@ def give(parts, count: int) -> int:
 def copy(to, source, length: int):
     there = ptr8(to)
     here = ptr8(source)
-    n = 0
     if not (int(there) | int(here)) & 3:
+        # Constant indexes are part of the instruction.
         words = ptr32(int(there))
         others = ptr32(int(here))
-        count = length >> 2
-        while n < count - 7:
-            words[n] = others[n]
-            words[n + 1] = others[n + 1]
-            words[n + 2] = others[n + 2]
-            words[n + 3] = others[n + 3]
-            words[n + 4] = others[n + 4]
-            words[n + 5] = others[n + 5]
-            words[n + 6] = others[n + 6]
-            words[n + 7] = others[n + 7]
-            n += 8
-        while n < count:
-            words[n] = others[n]
-            n += 1
-        n <<= 2
+        while length >= 32:
+            words[0] = others[0]
+            words[1] = others[1]
+            words[2] = others[2]
+            words[3] = others[3]
+            words[4] = others[4]
+            words[5] = others[5]
+            words[6] = others[6]
+            words[7] = others[7]
+            words = ptr32(int(words) + 32)
+            others = ptr32(int(others) + 32)
+            length -= 32
+        there = ptr8(int(words))
+        here = ptr8(int(others))
+    n = 0
     while n < length:
         there[n] = here[n]
         n += 1
@@ -314,15 +292,14 @@ def push(parts, frame) -> int:
     place = f[_FIRST]
     entry = f[_BUFFERS + (place << 2) + _PLACE]
     head = f[entry + _HEAD]
-    address = f[entry]
-    header = f[_HEADER]
+    view = parts[2][(entry - _BUFFERS) >> 2]
     if length <= _SHORT:
         here = ptr8(frame)
-        there = ptr8(address + header)
+        there = ptr8(view)
         n = 0
-        if not int(here) & 3:
+        if not (int(here) | int(there)) & 3:
             words = ptr32(int(here))
-            others = ptr32(address + header)
+            others = ptr32(int(there))
             while n < length >> 2:
                 others[n] = words[n]
                 n += 1
@@ -331,16 +308,8 @@ def push(parts, frame) -> int:
             there[n] = here[n]
             n += 1
     else:
-        copy(parts[2][(entry - _BUFFERS) >> 2], frame, length)
-    if f[_ENTRIES] > 1:
-        ptr16(parts[4])[0] = length
-        f[_OUT] = 1
-        return int(give(parts, 1))
-    table = ptr32(q[_DESC] + (head << 4))
-    table[0] = address
-    table[1] = 0
-    table[2] = header + length
-    table[3] = 0
+        copy(view, frame, length)
+    ptr32(f[entry])[0] = length + f[_EXTRA]
     ring = ptr16(q[_AVAIL])
     new = q[_AVAIL_IDX]
     ring[2 + (new & (q[_SIZE] - 1))] = head
