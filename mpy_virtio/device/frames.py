@@ -19,6 +19,8 @@ _WRITES = const(4)
 _IDLE = const(6)
 _HALF = const(8)
 _EXTRA = const(9)
+_QUEUE = const(10)
+_SIZES = const(11)
 _BUFFERS = const(12)
 _PLACE = const(2)
 _HEAD = const(3)
@@ -33,6 +35,11 @@ _BAD_COUNT = const(-7)
 _WORD_SIZE = const(4)
 # Of a descriptor.
 _LENGTH_OFFSET = const(8)
+
+_collect = frames_twin.collect
+_give = frames_twin.give
+_push = frames_twin.push
+_pull = frames_twin.pull
 
 
 class FrameQueue(VirtQueue):
@@ -66,7 +73,9 @@ class FrameQueue(VirtQueue):
         # What take() and fill() get.
         self._batches = ([None] * count, [None] * count)
         self._lengths = array("H", [0] * count)
-        self.parts = (self.state, frames, views, self._batches, self._lengths)
+        frames[_QUEUE] = twin.reference(self.state)
+        frames[_SIZES] = twin.reference(self._lengths)
+        self.parts = (frames, views, self._batches)
 
     def _describe(self, head, address):
         """Write the descriptors for header and frame; returns where the last one's length is."""
@@ -88,7 +97,7 @@ class FrameQueue(VirtQueue):
 
     def give_all(self):
         """Have the device receive into all buffers that it has not got."""
-        return frames_twin.give(self.parts, self._frames[_IDLE])
+        return _give(self._frames, self._frames[_IDLE])
 
     def deliver(self, take, most=32):
         """Have `take(buffers, lengths, offset, count)` called with frames that were received.
@@ -98,12 +107,13 @@ class FrameQueue(VirtQueue):
         when `take` has returned. Returns how many there were; 0 if there is none, and `take` is
         not called then; nor is it amid another deliver().
         """
+        frames = self._frames
         try:
-            count = frames_twin.collect(self.parts, most)
+            count = _collect(self.parts, most)
             if count <= 0:
                 return self._end(count)
-            take(self._batches[self._frames[_HALF]], self._lengths, 0, count)
-            result = frames_twin.give(self.parts, count)
+            take(self._batches[frames[_HALF]], self._lengths, 0, count)
+            result = _give(frames, count)
         except BaseException:
             self._put_back()
             raise
@@ -118,12 +128,13 @@ class FrameQueue(VirtQueue):
         returns how many there are. They are sent. Returns their number; 0 if there is no room
         either, and `fill` is not called then; nor is it amid another transmit().
         """
+        frames = self._frames
         try:
-            count = frames_twin.collect(self.parts, most)
+            count = _collect(self.parts, most)
             if count <= 0:
                 return self._end(count)
-            count = fill(self._batches[self._frames[_HALF]], self._lengths, 0, count)
-            result = frames_twin.give(self.parts, count)
+            count = fill(self._batches[frames[_HALF]], self._lengths, 0, count)
+            result = _give(frames, count)
             if result:
                 self._end(result)
         except BaseException:
@@ -151,17 +162,17 @@ class FrameQueue(VirtQueue):
 
     def push(self, frame):
         """Send a copy of a frame; returns whether there was room."""
-        result = frames_twin.push(self.parts, frame)
+        result = _push(self.parts, frame)
         return not result or self.pushed(result)
 
     def pushed(self, result):
-        """Whether frames_twin.push() had room, if its result is not 0."""
+        """Whether _push() had room, if its result is not 0."""
         self._end(result)
         return result > 0
 
     def pull(self, buf, looks=1):
         """Copy the frame that was received next into `buf`; its length, or -1 if there is none."""
-        length = frames_twin.pull(self.parts, buf, looks)
+        length = _pull(self.parts, buf, looks)
         if length < _NOTHING:
             self._end(length)
         return length

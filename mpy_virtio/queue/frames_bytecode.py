@@ -40,6 +40,8 @@ _IDLE = const(6)
 _OUT = const(7)
 _HALF = const(8)
 _EXTRA = const(9)
+_QUEUE = const(10)
+_SIZES = const(11)
 _BUFFERS = const(12)
 
 _LENGTH = const(1)
@@ -66,9 +68,8 @@ def _mask(bits):
 _WORD = _mask(32)
 
 
-def take_in(parts, most):
-    q = parts[0]
-    f = parts[1]
+def take_in(f, most):
+    q = f[_QUEUE]
     if not q[_USABLE]:
         return _UNUSABLE
     used = q[_USED]
@@ -133,7 +134,7 @@ def _problem(q, what, value, limit):
 
 
 def collect(parts, most):
-    q = parts[0]
+    q = parts[0][_QUEUE]
     if q[_BUSY]:
         return 0
     # Whoever calls this resets it after an exception.
@@ -145,12 +146,12 @@ def collect(parts, most):
 
 
 def _collect(parts, most):
-    f = parts[1]
+    f = parts[0]
     if f[_WRITES] and f[_IDLE]:
         # Ctrl-C came before they were given back.
-        _publish(parts, f[_IDLE])
+        _publish(f, f[_IDLE])
     if f[_IDLE] < most:
-        result = take_in(parts, most - f[_IDLE])
+        result = take_in(f, most - f[_IDLE])
         if result < 0:
             return result
     shown = min(f[_IDLE], most)
@@ -164,18 +165,18 @@ def _collect(parts, most):
 
 def _show(parts, half, n):
     """Hand out the n-th idle buffer."""
-    f = parts[1]
+    f = parts[0]
     entry = _idle(f, n)
     known = _BUFFERS + 4 * f[_COUNT] + half * f[_COUNT] + n
     if f[known] != entry:
-        parts[3][half][n] = _view(parts, entry)
+        parts[2][half][n] = _view(parts, entry)
         f[known] = entry
     if f[_WRITES]:
-        parts[4][n] = f[entry + _LENGTH]
+        f[_SIZES][n] = f[entry + _LENGTH]
 
 
 def _view(parts, entry):
-    return parts[2][(entry - _BUFFERS) >> 2]
+    return parts[1][(entry - _BUFFERS) >> 2]
 
 
 def _idle(f, n):
@@ -183,10 +184,9 @@ def _idle(f, n):
     return f[_BUFFERS + ((f[_FIRST] + n) % f[_COUNT] << 2) + _PLACE]
 
 
-def give(parts, count):
-    q = parts[0]
-    f = parts[1]
-    lengths = parts[4]
+def give(f, count):
+    q = f[_QUEUE]
+    lengths = f[_SIZES]
     if not q[_USABLE]:
         return _UNUSABLE
     if not f[_WRITES]:
@@ -195,18 +195,17 @@ def give(parts, count):
         for n in range(count):
             if not 0 < lengths[n] <= f[_ROOM]:
                 return _BAD_LENGTH
-    _publish(parts, count)
+    _publish(f, count)
     f[_OUT] = 0
     q[_BUSY] = 0
     return kick(q) or q[_MISSED]
 
 
-def _publish(parts, count):
+def _publish(f, count):
     """Make the first idle buffers available."""
-    q = parts[0]
-    f = parts[1]
+    q = f[_QUEUE]
     for n in range(count):
-        _give_one(q, f, 0 if f[_WRITES] else parts[4][n])
+        _give_one(q, f, 0 if f[_WRITES] else f[_SIZES][n])
 
 
 def _give_one(q, f, length):
@@ -228,8 +227,8 @@ def _give_one(q, f, length):
 
 
 def push(parts, frame):
-    q = parts[0]
-    f = parts[1]
+    f = parts[0]
+    q = f[_QUEUE]
     length = len(frame)
     if not 0 < length <= f[_ROOM]:
         return _BAD_LENGTH
@@ -238,30 +237,30 @@ def push(parts, frame):
     q[_BUSY] += 1
     try:
         if not f[_IDLE]:
-            result = take_in(parts, f[_COUNT])
+            result = take_in(f, f[_COUNT])
             if result < 0:
                 return result
             if not result:
                 return _FULL
         copy(_view(parts, _idle(f, 0)), 0, frame, 0, length)
-        parts[4][0] = length
-        _publish(parts, 1)
+        f[_SIZES][0] = length
+        _publish(f, 1)
         return kick(q)
     finally:
         _leave(q)
 
 
 def pull(parts, buf, looks):
-    q = parts[0]
-    f = parts[1]
+    f = parts[0]
+    q = f[_QUEUE]
     if q[_BUSY]:
         return _NOTHING
     q[_BUSY] += 1
     try:
         if f[_IDLE]:
             # Ctrl-C came before they were given back.
-            _publish(parts, f[_IDLE])
-        while not (result := take_in(parts, 1)):
+            _publish(f, f[_IDLE])
+        while not (result := take_in(f, 1)):
             looks -= 1
             if looks <= 0:
                 return _NOTHING
@@ -270,7 +269,7 @@ def pull(parts, buf, looks):
         entry = _idle(f, 0)
         length = min(f[entry + _LENGTH], len(buf))
         copy(buf, 0, _view(parts, entry), 0, length)
-        _publish(parts, 1)
+        _publish(f, 1)
         return kick(q) or length
     finally:
         _leave(q)

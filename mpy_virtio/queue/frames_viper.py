@@ -41,6 +41,8 @@ _IDLE = const(6)
 _OUT = const(7)
 _HALF = const(8)
 _EXTRA = const(9)
+_QUEUE = const(10)
+_SIZES = const(11)
 _BUFFERS = const(12)
 
 _LENGTH = const(1)
@@ -63,9 +65,9 @@ _TOO_SHORT = const(4)
 
 
 @micropython.viper
-def take_in(parts, most: int) -> int:
-    q = ptr32(parts[0])
-    f = ptr32(parts[1])
+def take_in(frames, most: int) -> int:
+    f = ptr32(frames)
+    q = ptr32(f[_QUEUE])
     if not q[_USABLE]:
         return _UNUSABLE
     used = ptr16(q[_USED])
@@ -138,17 +140,18 @@ def take_in(parts, most: int) -> int:
 
 @micropython.viper
 def collect(parts, most: int) -> int:
-    q = ptr32(parts[0])
-    f = ptr32(parts[1])
+    frames = parts[0]
+    f = ptr32(frames)
+    q = ptr32(f[_QUEUE])
     if q[_BUSY]:
         return 0
     count = f[_COUNT]
     writes = f[_WRITES]
     if writes and f[_IDLE]:
         # Ctrl-C came before they were given back.
-        give(parts, f[_IDLE])
+        give(frames, f[_IDLE])
     if f[_IDLE] < most:
-        result = int(take_in(parts, most - f[_IDLE]))
+        result = int(take_in(frames, most - f[_IDLE]))
         if result < 0:
             return result
     shown = f[_IDLE]
@@ -160,9 +163,9 @@ def collect(parts, most: int) -> int:
     first = _BUFFERS + _PLACE
     end = first + (count << 2)
     place = first + (f[_FIRST] << 2)
-    views = parts[2]
-    batch = parts[3][half]
-    sizes = ptr16(parts[4])
+    views = parts[1]
+    batch = parts[2][half]
+    sizes = ptr16(f[_SIZES])
     known = _BUFFERS + (count << 2) + half * count
     n = 0
     while n < shown:
@@ -184,10 +187,10 @@ def collect(parts, most: int) -> int:
 
 
 @micropython.viper
-def give(parts, count: int) -> int:
-    q = ptr32(parts[0])
-    f = ptr32(parts[1])
-    sizes = ptr16(parts[4])
+def give(frames, count: int) -> int:
+    f = ptr32(frames)
+    q = ptr32(f[_QUEUE])
+    sizes = ptr16(f[_SIZES])
     if not q[_USABLE]:
         return _UNUSABLE
     room = f[_ROOM]
@@ -274,8 +277,9 @@ def copy(to, source, length: int):
 
 @micropython.viper
 def push(parts, frame) -> int:
-    q = ptr32(parts[0])
-    f = ptr32(parts[1])
+    frames = parts[0]
+    f = ptr32(frames)
+    q = ptr32(f[_QUEUE])
     length = int(len(frame))
     if not length or length > f[_ROOM]:
         return _BAD_LENGTH
@@ -284,7 +288,7 @@ def push(parts, frame) -> int:
     if not q[_USABLE]:
         return _UNUSABLE
     if not f[_IDLE]:
-        result = int(take_in(parts, f[_COUNT]))
+        result = int(take_in(frames, f[_COUNT]))
         if result < 0:
             return result
         if not result:
@@ -292,7 +296,7 @@ def push(parts, frame) -> int:
     place = f[_FIRST]
     entry = f[_BUFFERS + (place << 2) + _PLACE]
     head = f[entry + _HEAD]
-    view = parts[2][(entry - _BUFFERS) >> 2]
+    view = parts[1][(entry - _BUFFERS) >> 2]
     if length <= _SHORT:
         here = ptr8(frame)
         there = ptr8(view)
@@ -341,15 +345,16 @@ def push(parts, frame) -> int:
 
 @micropython.viper
 def pull(parts, buf, looks: int) -> int:
-    q = ptr32(parts[0])
-    f = ptr32(parts[1])
+    frames = parts[0]
+    f = ptr32(frames)
+    q = ptr32(f[_QUEUE])
     if q[_BUSY]:
         return _NOTHING
     if f[_IDLE]:
         # Ctrl-C came before they were given back.
-        give(parts, f[_IDLE])
+        give(frames, f[_IDLE])
     while True:
-        result = int(take_in(parts, 1))
+        result = int(take_in(frames, 1))
         if result < 0:
             return result
         if result:
@@ -362,8 +367,8 @@ def pull(parts, buf, looks: int) -> int:
     size = int(len(buf))
     if length > size:
         length = size
-    copy(buf, parts[2][(entry - _BUFFERS) >> 2], length)
-    result = int(give(parts, 1))
+    copy(buf, parts[1][(entry - _BUFFERS) >> 2], length)
+    result = int(give(frames, 1))
     if result < 0:
         return result
     return length
