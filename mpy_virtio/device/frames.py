@@ -104,8 +104,8 @@ class FrameQueue(VirtQueue):
 
         `count` frames, `most` at a time, are in `buffers`, a list of memoryviews: that in
         `buffers[i]` begins at `offset` and has `lengths[i]` bytes. They are the device's again
-        when `take` has returned. Returns how many there were; 0 if there is none, and `take` is
-        not called then; nor is it amid another deliver().
+        when `take` has returned. Returns how many there were; fewer than `most` if these were all,
+        and 0 if there is none, and `take` is not called then; nor is it amid another deliver().
         """
         frames = self._frames
         try:

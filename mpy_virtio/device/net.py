@@ -185,19 +185,17 @@ class Net(Device):
     def on_receive(self, handler):
         """Have `handler(queue)` called when frames were received; None: no more.
 
-        It should deliver() until that gives 0. Returns whether there are some already. Raises
-        NoInterrupts.
+        It should deliver() until that gives fewer than it could. Returns whether there are some
+        already. Raises NoInterrupts.
         """
         return self._frames_in.irq(handler)
 
     def on_room(self, handler):
-        """Have `handler(queue)` called when there is room to transmit again after want_room()."""
-        self._frames_out.irq(handler)
-        self._frames_out.want_interrupts(False)
+        """Have `handler(queue)` called when there is room to transmit again; None: no more.
 
-    def want_room(self, wanted):
-        """Whether on_room()'s handler is to be called; returns whether there is room already."""
-        return self._frames_out.want_interrupts(wanted)
+        Returns whether there is some already. Raises NoInterrupts.
+        """
+        return self._frames_out.irq(handler)
 
     # The control queue (5.1.6.5).
 

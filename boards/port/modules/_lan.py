@@ -8,6 +8,7 @@ from mpy_virtio.errors import DeviceNotReady
 
 # Of network.Bridge.
 _MAX_MTU = const(9000)
+_MANY = const(32)
 
 # By the address of the card.
 _lans = {}
@@ -36,7 +37,7 @@ class _LAN(network.Bridge):
         super().__init__(card.mac or _made_up_mac(), self._transmit, mtu=min(card.mtu, _MAX_MTU))
         self._frames_in = self.frames_in
         self._frames_out = self.frames_out
-        card.on_room(self._transmit)
+        self._waiting = self.waiting
         card.irq(self._config_changed)
         self._config_changed(card)
         if card.on_receive(self._receive):
@@ -53,22 +54,22 @@ class _LAN(network.Bridge):
 
     def _receive(self, queue):
         deliver = self.card.deliver
-        while deliver(self._frames_in):
+        while deliver(self._frames_in, _MANY) == _MANY:
             pass
 
     def _transmit(self, _):
+        card = self.card
         try:
-            self._transmit_all(self.card)
+            while self._waiting():
+                if not card.transmit(self._frames_out) and not card.on_room(self._room_again):
+                    return
         except DeviceNotReady:
             # The card was reset, or somebody else drives it.
             self.deinit()
 
-    def _transmit_all(self, card):
-        card.want_room(False)
-        while self.waiting():
-            if not card.transmit(self._frames_out) and not card.want_room(True):
-                # The device tells when it has sent some.
-                return
+    def _room_again(self, _):
+        self.card.on_room(None)
+        self._transmit(None)
 
     def _config_changed(self, card):
         self.link(card.link)
