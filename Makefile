@@ -16,7 +16,7 @@
 # make conformance runs MicroPython's own test suite on a board, and fails if one of them fails
 # make bench       measures a board beside a bare-metal C program; the figures are in
 #                  build/bench.json, too
-#   PARTS=         some of it: block, boot, heartbeat, interrupts, memory, size
+#   PARTS=         some of it: block, boot, heartbeat, interrupts, memory, net, size
 # make cuts        cuts the power of a board that writes files, CUTS= times (1000), and looks for
 #                  what is lost; SEED= makes the same cuts again
 # make integrity   moves SIZE= MiB (256) each way over TCP and over TLS, through a network that loses
@@ -63,7 +63,7 @@ conformance:
 	@build/venv/bin/python -m tools.conformance
 
 bench:
-	@$(PYTHON) -m tools.packages run
+	@$(PYTHON) -m tools.packages network
 	@$(PYTHON) -m tools.bench
 
 cuts:

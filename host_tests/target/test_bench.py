@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tools import BOARD, qemu
-from tools.bench import block, cases, interrupts, memory, yardstick
+from tools.bench import block, cases, interrupts, memory, net, yardstick
 
 COUNT = 48
 
@@ -67,3 +67,15 @@ def test_the_c_program_asks_for_entropy_and_accesses_registers(tmp_path):
 def test_the_other_parts_have_figures(firmware_elf, part):
     figures = part.measure(BOARD, rounds=1)
     assert figures and all(figure.value > 0 for figure in figures)
+
+
+def test_a_round_of_frames_has_figures_of_the_board_and_of_c(firmware_elf):
+    figures = net.measure_frames(BOARD, rounds=1, counts={1: 50, 32: 320})
+    assert len(figures) == 8
+    assert all(figure.value > 0 and figure.c > 0 for figure in figures)
+
+
+def test_a_round_of_sockets_has_figures(firmware_elf):
+    figures = net.measure_sockets(BOARD, rounds=1, trips=10, mib=dict.fromkeys(net.MIB, 0.1))
+    assert len(figures) == 1 + len(net.MIB)
+    assert all(figure.value > 0 for figure in figures)

@@ -1,11 +1,12 @@
 """How the benchmark sums up what it measures."""
 
+import socket
 import struct
 
 import pytest
 
 from tools import bench
-from tools.bench import block, cases, comparison, size
+from tools.bench import block, cases, comparison, net, peers, size
 
 
 def test_a_figure_of_samples_is_their_median():
@@ -70,3 +71,42 @@ def test_cases_are_reads_and_writes_with_names_of_their_own():
     names = [case.name for case in cases.disk_cases() + cases.file_cases()]
     assert len(set(names)) == len(names)
     assert sum("read" in name for name in names) == sum("write" in name for name in names)
+
+
+def test_rates_are_frames_a_second_beside_those_of_c():
+    one = net.rates("out", 64, 32, [300.0, 100.0, 200.0], [400.0, 800.0, 100.0])
+    assert (one.value, one.c, one.ratio, one.best_ratio) == (200, 400, 0.5, 0.375)
+    assert one.name == "out, 64 B, batches of 32"
+    assert net.rates("in", 64, 1, [1.0], [1.0]).name == "in, 64 B, one by one"
+
+
+def test_the_report_of_the_network_has_rates_first():
+    speeds = {"out": [40.0, 50.0, 60.0], "streams_out": [30.0, 40.0, 50.0]}
+    figures = [net.speed(what, speeds) for what in speeds]
+    lines = net.report([*figures, net.rates("out", 64, 32, [3000.0], [4000.0])])
+    assert [line.split() for line in lines[:2]] == [
+        "frames a second board C ratio best".split(),
+        "out, 64 B, batches of 32 3,000 4,000 0.75 0.75".split(),
+    ]
+    assert "TCP out" in lines[2] and "50 MB/s" in lines[2]
+    assert "0.80 of plain sockets" in lines[3]
+
+
+def test_the_peer_does_what_a_line_says():
+    with peers.Server() as server:
+        for line, size in ((b"in 300000\n", 300000), (b"out 300000\n", 1)):
+            with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+                connection.sendall(line)
+                if line.startswith(b"out"):
+                    connection.sendall(bytes(300000))
+                got = b""
+                while len(got) < size:
+                    got += connection.recv(1 << 20)
+                assert len(got) == size
+
+
+def test_the_peer_sends_datagrams_back():
+    with peers.Echo() as echo, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(10)
+        client.sendto(b"there and back", ("127.0.0.1", echo.port))
+        assert client.recv(100) == b"there and back"

@@ -31,6 +31,12 @@ def test_running_one_board_needs_nothing_of_another(lacking):
     assert packages.missing("run", "VIRT_ARM") == ["qemu-system-arm"]
 
 
+def test_the_benchmark_makes_certificates(lacking):
+    lacking("openssl")
+    assert packages.missing("run", "VIRT_RV32") == []
+    assert packages.missing("network", "VIRT_RV32") == ["openssl"]
+
+
 def test_unit_tests_need_no_emulator_or_compiler(lacking):
     lacking("qemu-system-riscv32", "gcc")
     assert packages.missing("unit", "VIRT_RV32") == []

@@ -1,8 +1,10 @@
 """The network: raw frames, beside a bare-metal C program that moves them, and sockets.
 
 Both run in QEMU with the same settings, and take turns. Frames go out to where nobody is, and come
-in by a socket of the host's, from which QEMU reads many at once. Sockets have a peer in a thread
-of the benchmark, on `-netdev user`.
+in by a socket of the host's, from which QEMU reads many at once. One by one means: C waits until
+the frame is back before it sends the next, as what it takes is chance otherwise (QEMU may be about
+to look for more by itself, or not); the board copies it, and need not wait. In batches neither
+copies. Sockets have a peer in a thread of the benchmark, on `-netdev user`.
 """
 
 import tempfile
@@ -17,7 +19,7 @@ from tools.board import Board
 ROUNDS = 7
 # Of frames that one by one, and 32 at once, make a round.
 COUNTS = {1: 4000, 32: 64000}
-MIB = {"out": 16, "into": 16, "streams_out": 16, "streams_in": 16, "tls_out": 4, "tls_in": 4}
+MIB = {"out": 16, "streams_out": 16, "into": 16, "streams_in": 16, "tls_out": 2, "tls_in": 2}
 TRIPS = 1000
 
 CARD = ["virtio-net-device,netdev=net0"]
@@ -58,19 +60,19 @@ def measure(name):
 
 def report(figures):
     """The lines that show what measure() returned."""
-    rates = [one for one in figures if isinstance(one, Rates)]
     lines = [f"{'frames a second':42}{'board':>11}{'C':>11}{'ratio':>8}{'best':>8}"]
-    for one in rates:
+    for one in (one for one in figures if isinstance(one, Rates)):
         values = f"{one.value:>11,.0f}{one.c:>11,.0f}"
         ratios = "".join(f"{comparison.short(x):>8}" for x in (one.ratio, one.best_ratio))
         lines.append(f"{one.name:42}{values}{ratios}")
-    return lines + [str(one) for one in figures if one not in rates]
+    return lines + [str(one) for one in figures if not isinstance(one, Rates)]
 
 
 # ---- Frames.
 
 
 def measure_frames(name, rounds=ROUNDS, counts=COUNTS):
+    """The Rates of frames; `counts` is how many make a round, by how many are moved at once."""
     elf = yardstick.build(name)
     with start_pair(name, elf, _NOWHERE, _NOWHERE) as pair:
         figures = pair.compare("send", "out", rounds, counts)
@@ -143,6 +145,7 @@ def rates(direction, size, batch, samples, c_samples):
 
 
 def measure_sockets(name, rounds=ROUNDS, trips=TRIPS, mib=MIB):
+    """The Figures of sockets: a round trip, and what `mib` MiB take in each way."""
     trip = []
     speeds = {what: [] for what in mib}
     with tempfile.TemporaryDirectory() as folder:
@@ -160,7 +163,7 @@ def measure_sockets(name, rounds=ROUNDS, trips=TRIPS, mib=MIB):
                     port = (tls if what.startswith("tls") else plain).port
                     size = int(mib[what] * (1 << 20))
                     samples.append(size / time_of(board, what, port, size))
-    return [figure_of("UDP round trip", "ms", trip), *map(speed, speeds, [speeds] * len(speeds))]
+    return [figure_of("UDP round trip", "ms", trip), *(speed(what, speeds) for what in speeds)]
 
 
 def time_of(board, function, port, count):
