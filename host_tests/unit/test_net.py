@@ -1,16 +1,18 @@
 """The network driver against the model of a card."""
 
 import asyncio
+from array import array
 
 import clock
+import interrupts
 import memory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model import NEVER, NetModel
-from model.net import ANNOUNCE, ANY_LAYOUT, LINK_UP
-from mpy_virtio import MMIOTransport, errors
+from model.net import ANNOUNCE, ANY_LAYOUT, LINK_UP, TRANSMIT
+from mpy_virtio import MMIOTransport, errors, port
 from mpy_virtio.device.net import Net
 from mpy_virtio.features import EVENT_IDX, INDIRECT_DESC
 
@@ -235,6 +237,139 @@ def test_receiving_to_be_awaited():
     assert buf[:100] == FRAME
 
 
+@pytest.fixture
+def woken(monkeypatch):
+    """A card that interrupts, and tasks that must not sleep meanwhile."""
+    monkeypatch.setattr(port, "irq", interrupts.irq)
+
+    async def sleep_ms(_):
+        raise AssertionError("a task looks again and again")
+
+    monkeypatch.setattr(asyncio, "sleep_ms", sleep_ms)
+    return make_interrupting(buffers=2)
+
+
+def test_a_task_that_receives_is_woken(woken):
+    model, net = woken
+    buf = bytearray(200)
+
+    async def main():
+        tasks = [asyncio.create_task(net.areceive_into(buf)) for _ in range(3)]
+        for i in range(3):
+            await asyncio.sleep(0)
+            model.receive(FRAME[i:])
+        return [await task for task in tasks]
+
+    assert sorted(asyncio.run(main())) == [98, 99, 100]
+
+
+def test_a_task_that_sends_is_woken_when_there_is_room(woken):
+    model, net = woken
+    model.defer = True
+    model.late = NEVER
+    frames = [bytes([i]) * 60 for i in range(6)]
+
+    async def main():
+        tasks = [asyncio.create_task(net.asend(frame)) for frame in frames]
+        while len(model.sent) < len(frames):
+            await asyncio.sleep(0)
+            waiting = [n for n, one in enumerate(model.in_flight) if one.queue == TRANSMIT]
+            if waiting:
+                model.complete(waiting[0])
+        for task in tasks:
+            await task
+
+    asyncio.run(main())
+    assert model.sent == frames
+
+
+def test_a_task_that_waits_in_vain_gives_up(woken):
+    _, net = woken
+
+    with pytest.raises(OSError, match="110"):
+        asyncio.run(net.areceive_into(bytearray(100), timeout_ms=50))
+
+
+@pytest.mark.parametrize("wrong", [[1], [-1], [33], [None]])
+def test_a_number_of_frames_that_cannot_be_sends_nothing(wrong):
+    model, net = make()
+    with pytest.raises((ValueError, TypeError)):
+        net.transmit(lambda buffers, lengths, *_: wrong[0])
+    net.send(FRAME)
+    assert model.sent == [FRAME]
+
+
+@pytest.mark.parametrize("length", [0, 1519, 65535])
+def test_a_batch_with_a_length_that_cannot_be_sends_nothing(length):
+    model, net = make()
+
+    def fill(buffers, lengths, offset, count):
+        lengths[0] = 60
+        lengths[1] = length
+        return 2
+
+    with pytest.raises(ValueError, match="1518"):
+        net.transmit(fill)
+    net.send(FRAME)
+    assert model.sent == [FRAME]
+
+
+def test_what_is_no_buffer_is_not_received_into():
+    model, net = make()
+    model.receive(FRAME)
+    for wrong in (bytes(100), memoryview(bytes(100)), "text", array("I", [0])):
+        with pytest.raises(errors.BadBuffer):
+            net.receive_into(wrong)
+    assert net.receive_into(bytearray(100)) == 100
+
+
+def test_amid_a_batch_there_is_no_other():
+    model, net = make()
+    model.receive(FRAME)
+    model.receive(FRAME)
+    inner = []
+
+    def take(buffers, lengths, offset, count):
+        inner.append(net.deliver(take))
+
+    def fill(buffers, lengths, offset, count):
+        inner.append(net.transmit(fill))
+        with pytest.raises(OSError, match="110"):
+            net.send(FRAME, timeout_ms=10)
+        return 0
+
+    assert net.deliver(take, 1) == 1
+    assert net.transmit(fill) == 0
+    assert net.deliver(take, 1) == 1
+    assert inner == [0, 0, 0]
+
+
+def test_a_handler_that_comes_amid_a_batch_is_called_after_it(monkeypatch):
+    monkeypatch.setattr(port, "irq", interrupts.irq)
+    model, net = make_interrupting()
+    seen = []
+    net.on_receive(lambda _: seen.append("handler"))
+
+    def take(buffers, lengths, offset, count):
+        model.receive(FRAME)
+        clock.look()
+        seen.append("take")
+
+    model.receive(FRAME)
+    seen.clear()
+    assert net.deliver(take, 1) == 1
+    clock.look()
+    assert seen == ["take", "handler"]
+
+
+def make_interrupting(**options):
+    memory.reset()
+    clock.reset()
+    interrupts.reset()
+    model = NetModel(irq=7)
+    return model, Net(MMIOTransport(model.address, irq=7), **options)
+
+
 def test_an_exception_where_frames_are_taken_loses_no_buffer():
     model, net = make({"buffers": 4})
 
@@ -259,6 +394,41 @@ def test_an_exception_where_frames_are_filled_loses_no_buffer():
             net.transmit(fill)
     net.send(FRAME)
     assert model.sent == [FRAME]
+
+
+@pytest.mark.parametrize("direction", ["transmit", "deliver"])
+def test_ctrl_c_in_a_batch_loses_no_buffer(ctrl_c, direction):
+    def take(buffers, lengths, offset, count):
+        for i in range(count):
+            got.append(bytes(buffers[i][offset : offset + lengths[i]]))
+
+    def fill(buffers, lengths, offset, count):
+        for i in range(count):
+            buffers[i][offset : offset + 60] = bytes([i]) * 60
+            lengths[i] = 60
+        return count
+
+    for n in range(1, 200):
+        got = []
+        model, net = make({"buffers": 3})
+        if direction == "deliver":
+            model.receive(FRAME)
+            model.receive(FRAME)
+        with ctrl_c(n) as press:
+            net.transmit(fill) if direction == "transmit" else net.deliver(take)
+        if direction == "transmit":
+            model.sent.clear()
+            while net.transmit(fill) != 3:
+                pass
+            assert model.sent[-3:] == [bytes([i]) * 60 for i in range(3)]
+        else:
+            net.deliver(take)
+            assert got in ([], [FRAME], [FRAME] * 2)
+            assert [model.receive(FRAME) for _ in range(4)] == [True] * 3 + [False]
+        net.deinit()
+        if not press.came:
+            break
+    assert n > 3
 
 
 @pytest.mark.parametrize("direction", ["send", "receive"])

@@ -158,6 +158,8 @@ class FrameQueue(VirtQueue):
         if result == _BAD_COUNT:
             raise ValueError("there are fewer buffers than frames")
         self.check(result)
+        # Ctrl-C may have come before the device was told of what it has.
+        self.notify_of_all()
         return 0
 
     def push(self, frame):

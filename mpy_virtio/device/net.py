@@ -258,6 +258,7 @@ class _Once:
 
 
 def _wait(queue, start, timeout_ms):
+    queue.notify_of_all()
     queue.check_device()
     if ticks_diff(ticks_ms(), start) >= timeout_ms:
         raise OSError(ETIMEDOUT)
