@@ -54,6 +54,8 @@ _ETHERNET_HEADER = 14
 _VLAN_TAG = 4
 _DEFAULT_MTU = 1500
 _MIN_MTU = 68
+# What an array("H") of lengths can say.
+_MAX_FRAME = 0xFFFF
 
 _QUEUE_SIZE = 64
 
@@ -84,7 +86,7 @@ class Net(Device):
         joined = not legacy or bool(self.features & F_ANY_LAYOUT)
         self.mac = self._read_mac() if self.features & F_MAC else None
         self.mtu = self._read_mtu() if self.features & F_MTU else _DEFAULT_MTU
-        self.max_frame = self.mtu + _ETHERNET_HEADER + _VLAN_TAG
+        self.max_frame = min(self.mtu + _ETHERNET_HEADER + _VLAN_TAG, _MAX_FRAME)
         self._frames_in = self._frames(_RECEIVE_QUEUE, queue_size, buffers, header, joined)
         self._frames_out = self._frames(_TRANSMIT_QUEUE, queue_size, buffers, header, joined)
         self._control = None
