@@ -200,10 +200,10 @@ class CardMachine(RuleBasedStateMachine):
         done = self.attempt(press, lambda: self.net.send(frame, TIMEOUT_MS) or True)
         self.check_sent(done, [frame])
 
-    @rule(count=st.integers(1, 40), times=st.integers(1, 4), press=presses)
+    @rule(count=st.integers(1, 40), times=st.integers(1, 40), press=presses)
     def transmit(self, count, times, press):
-        for _ in range(times):
-            self.transmit_batch(count, press)
+        while times and self.transmit_batch(count, press):
+            times -= 1
 
     def transmit_batch(self, count, press):
         frames = [self.payload(1 + (7 * i + count) % LONGEST) for i in range(count)]
@@ -217,6 +217,7 @@ class CardMachine(RuleBasedStateMachine):
 
         done = self.attempt(press, lambda: self.net.transmit(fill))
         self.check_sent(done, frames[: done or 0])
+        return done
 
     def take(self, buffers, lengths, offset, count):
         for i in range(count):
@@ -249,15 +250,17 @@ class CardMachine(RuleBasedStateMachine):
 
     @rule(
         count=st.integers(1, 40),
-        times=st.integers(1, 4),
+        times=st.integers(1, 40),
         length=st.integers(1, LONGEST),
         most=st.sampled_from([1, 5, 32]),
         press=presses,
     )
     def deliver(self, count, times, length, most, press):
-        for _ in range(times):
+        done = 1
+        while times and done:
             self.give(count, length)
-            self.attempt(press, lambda: self.net.deliver(self.take, most))
+            done = self.attempt(press, lambda: self.net.deliver(self.take, most))
+            times -= 1
 
     @rule(room=st.sampled_from([1, 20, LONGEST, 200]), guarded=st.booleans(), press=presses)
     def receive_into(self, room, guarded, press):
