@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from tools import BOARD
+
 MAC = "52:54:00:ab:cd:ef"
 USER = ["-netdev", "user,id=net0"]
 CARD = f"virtio-net-device,netdev=net0,mac={MAC}"
@@ -99,6 +101,47 @@ def test_many_frames_each_way(board, wire, legacy):
         wire.send(frame)
         assert wire.receive() == frame
     b.finish()
+
+
+@pytest.mark.skipif(BOARD not in ("VIRT_RV32", "VIRT_ARM"), reason="its addresses take heap")
+def test_nothing_is_allocated_for_a_frame(board, wire, legacy):
+    b = board(devices=[CARD], legacy=legacy, extra=wire.arguments)
+    b.exec(TAKE_OVER)
+    wire.take_over()
+    b.start("""
+        import micropython
+        frame = bytearray(b"frame" * 20)
+        def one_way_and_the_other():
+            net.send(frame)
+            return net.receive_into(buf)
+        def fill(buffers, lengths, offset, count):
+            lengths[0] = lengths[1] = 60
+            return 2
+        taken = 0
+        def take(buffers, lengths, offset, count):
+            global taken
+            taken += count
+        # Views of buffers are made when they are first needed.
+        for _ in range(200):
+            one_way_and_the_other()
+            net.transmit(fill)
+        micropython.heap_lock()
+        for _ in range(20):
+            length = one_way_and_the_other()
+            net.transmit(fill)
+        while taken < 20:
+            net.deliver(take)
+        micropython.heap_unlock()
+        print(length)
+    """)
+    head = bytes.fromhex(MAC.replace(":", ""))
+    for _ in range(220):
+        assert wire.receive() == b"frame" * 20
+        wire.send(head + bytes(94))
+        assert len(wire.receive()) == len(wire.receive()) == 60
+    for _ in range(20):
+        wire.send(head + bytes(54))
+    assert b.finish() == "100\n"
 
 
 def test_receiving_to_be_awaited(board, wire):

@@ -11,7 +11,7 @@ from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.split import VirtQueue
 
 # The words of `frames`, as in the twins.
-_COUNT = const(0)
+_BUFFER_COUNT = const(0)
 _ENTRIES = const(1)
 _HEADER = const(2)
 _ROOM = const(3)
@@ -56,7 +56,7 @@ class FrameQueue(VirtQueue):
         self._blocks = [Buffer(lead + header + room) for _ in range(count)]
         views = [block.data[lead + header :] for block in self._blocks]
         self._frames = frames = twin.words(_BUFFERS + 6 * count)
-        frames[_COUNT] = frames[_IDLE] = count
+        frames[_BUFFER_COUNT] = frames[_IDLE] = count
         frames[_ENTRIES] = 1 if joined else 2
         frames[_HEADER] = header
         frames[_ROOM] = room

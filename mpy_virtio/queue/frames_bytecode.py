@@ -30,7 +30,7 @@ _STATE = const(0)
 _FREE_STATE = const(0)
 _WITH_DEVICE = const(1)
 
-_COUNT = const(0)
+_BUFFER_COUNT = const(0)
 _ENTRIES = const(1)
 _HEADER = const(2)
 _ROOM = const(3)
@@ -44,7 +44,7 @@ _QUEUE = const(10)
 _SIZES = const(11)
 _BUFFERS = const(12)
 
-_LENGTH = const(1)
+_FRAME_LENGTH = const(1)
 _PLACE = const(2)
 _HEAD = const(3)
 
@@ -114,14 +114,14 @@ def _take_one(q, f, element):
         _problem(q, _TOO_SHORT, length, least)
         return False
     entry = _BUFFERS + 4 * (token // f[_ENTRIES])
-    place = (f[_FIRST] + f[_IDLE]) % f[_COUNT]
+    place = (f[_FIRST] + f[_IDLE]) % f[_BUFFER_COUNT]
     following = (q[_LAST_USED] + 1) & 0xFFFF
     q[head + _STATE] = _FREE_STATE
     q[_LAST_USED] = following
     q[_IN_FLIGHT] -= 1
     mem16[q[_AVAIL] + 4 + 2 * size] = following - q[_LAG]
     f[_BUFFERS + (place << 2) + _PLACE] = entry
-    f[entry + _LENGTH] = length - least
+    f[entry + _FRAME_LENGTH] = length - least
     f[_IDLE] += 1
     return True
 
@@ -155,7 +155,7 @@ def _collect(parts, most):
         if result < 0:
             return result
     shown = min(f[_IDLE], most)
-    half = int(f[_FIRST] >= f[_COUNT] >> 1)
+    half = int(f[_FIRST] >= f[_BUFFER_COUNT] >> 1)
     for n in range(shown):
         _show(parts, half, n)
     f[_OUT] = shown
@@ -167,12 +167,12 @@ def _show(parts, half, n):
     """Hand out the n-th idle buffer."""
     f = parts[0]
     entry = _idle(f, n)
-    known = _BUFFERS + 4 * f[_COUNT] + half * f[_COUNT] + n
+    known = _BUFFERS + 4 * f[_BUFFER_COUNT] + half * f[_BUFFER_COUNT] + n
     if f[known] != entry:
         parts[2][half][n] = _view(parts, entry)
         f[known] = entry
     if f[_WRITES]:
-        f[_SIZES][n] = f[entry + _LENGTH]
+        f[_SIZES][n] = f[entry + _FRAME_LENGTH]
 
 
 def _view(parts, entry):
@@ -181,7 +181,7 @@ def _view(parts, entry):
 
 def _idle(f, n):
     """Where the words of the n-th idle buffer are."""
-    return f[_BUFFERS + ((f[_FIRST] + n) % f[_COUNT] << 2) + _PLACE]
+    return f[_BUFFERS + ((f[_FIRST] + n) % f[_BUFFER_COUNT] << 2) + _PLACE]
 
 
 def give(f, count):
@@ -213,7 +213,7 @@ def _give_one(q, f, length):
     head = f[entry + _HEAD]
     if length:
         mem32[f[entry]] = length + f[_EXTRA]
-    place = (f[_FIRST] + 1) % f[_COUNT]
+    place = (f[_FIRST] + 1) % f[_BUFFER_COUNT]
     idx = q[_AVAIL_IDX]
     following = (idx + 1) & 0xFFFF
     mem16[q[_AVAIL] + 4 + 2 * (idx & (q[_SIZE] - 1))] = head
@@ -237,7 +237,7 @@ def push(parts, frame):
     q[_BUSY] += 1
     try:
         if not f[_IDLE]:
-            result = take_in(f, f[_COUNT])
+            result = take_in(f, f[_BUFFER_COUNT])
             if result < 0:
                 return result
             if not result:
@@ -267,7 +267,7 @@ def pull(parts, buf, looks):
         if result < 0:
             return result
         entry = _idle(f, 0)
-        length = min(f[entry + _LENGTH], len(buf))
+        length = min(f[entry + _FRAME_LENGTH], len(buf))
         copy(buf, 0, _view(parts, entry), 0, length)
         _publish(f, 1)
         return kick(q) or length

@@ -31,7 +31,7 @@ _HEADS = const(28)
 _FREE_STATE = const(0)
 _WITH_DEVICE = const(1)
 
-_COUNT = const(0)
+_BUFFER_COUNT = const(0)
 _ENTRIES = const(1)
 _HEADER = const(2)
 _ROOM = const(3)
@@ -45,7 +45,7 @@ _QUEUE = const(10)
 _SIZES = const(11)
 _BUFFERS = const(12)
 
-_LENGTH = const(1)
+_FRAME_LENGTH = const(1)
 _PLACE = const(2)
 _HEAD = const(3)
 
@@ -77,7 +77,7 @@ def take_in(frames, most: int) -> int:
     last = q[_LAST_USED]
     lag = q[_LAG]
     first = _BUFFERS + _PLACE
-    end = first + (f[_COUNT] << 2)
+    end = first + (f[_BUFFER_COUNT] << 2)
     place = first + (f[_FIRST] + f[_IDLE] << 2)
     if place >= end:
         place -= end - first
@@ -125,7 +125,7 @@ def take_in(frames, most: int) -> int:
                 return _UNUSABLE
             q[_HEADS + (token << 3)] = _FREE_STATE
             entry = _BUFFERS + (token << shift)
-            f[entry + _LENGTH] = length
+            f[entry + _FRAME_LENGTH] = length
             f[place] = entry
             place += 4
             if place == end:
@@ -145,7 +145,7 @@ def collect(parts, most: int) -> int:
     q = ptr32(f[_QUEUE])
     if q[_BUSY]:
         return 0
-    count = f[_COUNT]
+    count = f[_BUFFER_COUNT]
     writes = f[_WRITES]
     if writes and f[_IDLE]:
         # Ctrl-C came before they were given back.
@@ -174,7 +174,7 @@ def collect(parts, most: int) -> int:
             batch[n] = views[(entry - _BUFFERS) >> 2]
             f[known] = entry
         if writes:
-            sizes[n] = f[entry + _LENGTH]
+            sizes[n] = f[entry + _FRAME_LENGTH]
         known += 1
         place += 4
         if place == end:
@@ -207,7 +207,7 @@ def give(frames, count: int) -> int:
     mask = q[_SIZE] - 1
     new = q[_AVAIL_IDX]
     first = _BUFFERS + _PLACE
-    end = first + (f[_COUNT] << 2)
+    end = first + (f[_BUFFER_COUNT] << 2)
     place = first + (f[_FIRST] << 2)
     extra = f[_EXTRA]
     n = 0
@@ -288,7 +288,7 @@ def push(parts, frame) -> int:
     if not q[_USABLE]:
         return _UNUSABLE
     if not f[_IDLE]:
-        result = int(take_in(frames, f[_COUNT]))
+        result = int(take_in(frames, f[_BUFFER_COUNT]))
         if result < 0:
             return result
         if not result:
@@ -319,7 +319,7 @@ def push(parts, frame) -> int:
     ring[2 + (new & (q[_SIZE] - 1))] = head
     q[_HEADS + (head << 3)] = _WITH_DEVICE
     place += 1
-    if place == f[_COUNT]:
+    if place == f[_BUFFER_COUNT]:
         place = 0
     f[_FIRST] = place
     f[_IDLE] -= 1
@@ -363,7 +363,7 @@ def pull(parts, buf, looks: int) -> int:
         if looks <= 0:
             return _NOTHING
     entry = f[_BUFFERS + (f[_FIRST] << 2) + _PLACE]
-    length = f[entry + _LENGTH]
+    length = f[entry + _FRAME_LENGTH]
     size = int(len(buf))
     if length > size:
         length = size
