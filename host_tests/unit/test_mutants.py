@@ -182,6 +182,42 @@ MUTANTS = {
         "if False:",
         "test_lying_device.py",
     ),
+    "used index of frames not bounded": (
+        "queue/frames_bytecode.py",
+        "if ahead > q[_IN_FLIGHT]:",
+        "if False:",
+        "test_net.py::test_a_card_that_lies",
+    ),
+    "used index of frames not bounded, in viper": (
+        "queue/frames_viper.py",
+        "if ahead > q[_IN_FLIGHT]:",
+        "if False:",
+        "test_net.py::test_a_card_that_lies",
+    ),
+    "used id of a frame not checked": (
+        "queue/frames_bytecode.py",
+        " or q[head + _STATE] != _WITH_DEVICE:",
+        ":",
+        "test_net.py::test_a_card_that_lies",
+    ),
+    "used id of a frame not checked, in viper": (
+        "queue/frames_viper.py",
+        " or q[_HEADS + (token << 3)] != _WITH_DEVICE:",
+        ":",
+        "test_net.py::test_a_card_that_lies",
+    ),
+    "used length of a frame not checked": (
+        "queue/frames_bytecode.py",
+        "if length > limit:",
+        "if False:",
+        "test_net.py::test_a_card_that_says_it_wrote_what_it_reads",
+    ),
+    "used length of a frame not checked, in viper": (
+        "queue/frames_viper.py",
+        "if uint(length) > uint(room):",
+        "if False:",
+        "test_net.py::test_a_card_that_says_it_wrote_what_it_reads",
+    ),
     "FAILED not set": (
         "queue/split.py",
         "self.transport.fail()",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from model import NEVER, NetModel
 from model.net import ANNOUNCE, ANY_LAYOUT, LINK_UP, TRANSMIT
+from model.registers import FAILED
 from mpy_virtio import MMIOTransport, errors, port
 from mpy_virtio.device.net import Net
 from mpy_virtio.features import EVENT_IDX, INDIRECT_DESC
@@ -163,6 +164,44 @@ def test_a_length_beyond_the_buffer_breaks_the_queue(options):
     model.receive(FRAME)
     with pytest.raises(errors.DeviceBroken, match="writable"):
         net.receive_into(bytearray(100))
+
+
+LIES = {
+    "id_out_of_range": "returned id [0-9]+, which is not in flight",
+    "id_not_outstanding": "returned id [0-9]+, which is not in flight",
+    "id_high_bits": "returned id 65[0-9]+, which is not in flight",
+    "used_jumps_ahead": "used index [0-9]+ is [0-9]+ ahead, [0-9]+ in flight",
+}
+
+
+@KINDS
+@pytest.mark.parametrize("direction", ["in", "out"])
+@pytest.mark.parametrize("lie", LIES)
+def test_a_card_that_lies(options, lie, direction):
+    model, net = make(**options)
+    model.misbehave(lie)
+    with pytest.raises(errors.DeviceBroken, match=LIES[lie]):
+        if direction == "in":
+            model.receive(FRAME)
+            net.receive_into(bytearray(100))
+        else:
+            # What was sent is looked at when there are no more buffers.
+            for _ in range(100):
+                net.send(FRAME)
+    assert model.status & FAILED
+    again = Net(net.transport)
+    model.receive(FRAME)
+    assert again.receive_into(buf := bytearray(100)) == 100
+    assert buf == FRAME
+
+
+@KINDS
+def test_a_card_that_says_it_wrote_what_it_reads(options):
+    model, net = make(**options)
+    model.misbehave("length_too_long")
+    with pytest.raises(errors.DeviceBroken, match="it returned length 1 for 0 writable bytes"):
+        for _ in range(100):
+            net.send(FRAME)
 
 
 def test_mac_and_mtu():
