@@ -113,7 +113,7 @@ def assembler(emitted):
 
 @pytest.mark.parametrize(
     "name, instruction",
-    [("asm_rv32", (4, 0x0FF0000F)), ("asm_thumb", (2, 0xF3BF, 0x8F5F))],
+    [("asm_rv32", (4, 0x0FF0000F, 0x100F)), ("asm_thumb", (2, 0xF3BF, 0x8F5F))],
 )
 def test_a_barrier_is_assembled_where_there_is_an_assembler(monkeypatch, name, instruction):
     emitted = []
