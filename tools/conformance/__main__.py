@@ -1,8 +1,8 @@
 """`make conformance`: runs MicroPython's own test suite on a board, and says what came of it.
 
 `python3 -m tools.conformance [test ...]`, in a Python that has pyserial; "network" stands for all
-tests that need a network. BOARD names the board,
-MPY_DIR the source of the firmware and of the tests, as for `make firmware`.
+tests that need a network. BOARD names the board, MPY_DIR the source of the firmware and of the
+tests, as for `make firmware`.
 """
 
 import shutil
