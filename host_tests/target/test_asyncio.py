@@ -224,4 +224,6 @@ def test_nothing_is_left_behind(prepared, image, legacy):
         asyncio.run(main())
         print(used() - before)
     """)
-    assert abs(int(leaked)) < 1024
+    # Not even the smallest block of a heap for each of 500. Some may look used by what is on the
+    # stack.
+    assert abs(int(leaked)) < 16 * 500 / 2
