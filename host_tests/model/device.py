@@ -136,16 +136,25 @@ class Device(RegisterFile):
 
     def finish(self, request, length):
         """Return a request to the driver, with `length` bytes written."""
-        self.in_flight.remove(request)
-        ring = request.ring
+        self.finish_together([(request, length)])
+
+    def finish_together(self, answers):
+        """As finish(), for pairs of a queue's: the driver sees all of them returned, or none."""
+        ring = answers[0][0].ring
         old = ring.used_idx
-        if self._misbehaviours_left:
-            self._misbehaviours_left -= 1
-            getattr(self, "_" + self._misbehaviour)(ring, request.chain, length)
-        else:
-            ring.push(request.chain, length)
+        with ring.unseen():
+            for request, length in answers:
+                self._push(request, length)
         if old != ring.used_idx and ring.wants_interrupt(old):
             self.raise_interrupt(USED_BUFFER)
+
+    def _push(self, request, length):
+        self.in_flight.remove(request)
+        if self._misbehaviours_left:
+            self._misbehaviours_left -= 1
+            getattr(self, "_" + self._misbehaviour)(request.ring, request.chain, length)
+        else:
+            request.ring.push(request.chain, length)
 
     def suppress_notifications(self, index, suppressed=True):
         """Tell the driver not to notify queue `index`; the device looks at each step instead."""

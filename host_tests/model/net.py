@@ -4,8 +4,11 @@ import struct
 
 from model.device import Device
 
+CSUM = 1 << 0
+GUEST_CSUM = 1 << 1
 MTU = 1 << 3
 MAC = 1 << 5
+MRG_RXBUF = 1 << 15
 STATUS = 1 << 16
 CTRL_VQ = 1 << 17
 CTRL_RX = 1 << 18
@@ -18,6 +21,14 @@ ANNOUNCE = 2
 _ACK = b"\0"
 _ERROR = b"\1"
 
+# In the flags of a header (5.1.6).
+NEEDS_CSUM = 1
+DATA_VALID = 2
+# Class and command (5.1.6.5.2).
+_MAC_TABLE_SET = (1, 0)
+
+# struct virtio_net_hdr without num_buffers.
+_HEADER = struct.Struct("<BBHHHH")
 _CONFIG = struct.Struct("<6sHHH")
 # struct virtio_net_config (5.1.4): offset, width in bytes, and the features that it needs.
 _FIELDS = {**{i: (1, MAC) for i in range(6)}, 6: (2, STATUS), 10: (2, MTU)}
@@ -26,7 +37,8 @@ _FIELDS = {**{i: (1, MAC) for i in range(6)}, 6: (2, STATUS), 10: (2, MTU)}
 class NetModel(Device):
     """A card whose network is the test: `sent` has the frames that the driver sent.
 
-    `receive(frame)` gives the driver one, if it has a buffer waiting; it returns whether it had.
+    `receive(frame)` gives the driver one, if it has buffers waiting; it returns whether it had.
+    With MRG_RXBUF that can be several. With CSUM the device completes checksums of what is sent.
     `commands` has (class, command, data) of what came on the control queue; those in `refused`,
     as (class, command), are answered by an error.
     """
@@ -37,7 +49,7 @@ class NetModel(Device):
         self,
         mac=b"\x52\x54\x00\x12\x34\x56",
         mtu=None,
-        features=STATUS | CTRL_VQ | CTRL_RX | GUEST_ANNOUNCE,
+        features=MRG_RXBUF | STATUS | CTRL_VQ | CTRL_RX | GUEST_ANNOUNCE,
         refused=(),
         **options,
     ):
@@ -54,25 +66,54 @@ class NetModel(Device):
         )
 
     @property
+    def merges(self):
+        return bool(self.driver_features & MRG_RXBUF)
+
+    @property
     def header_size(self):
-        return 12 if self.version == 2 else 10
+        return 12 if self.version == 2 or self.merges else 10
 
     def set_status(self, status):
         """Change the status field, and tell the driver."""
         self.link_status = status
         self.change_config(self._config())
 
-    def receive(self, frame, header=None, length=None):
-        """Hand `frame` to the driver, after a header; `length` is what the device says of it."""
+    def receive(self, frame, header=None, length=None, buffers=None, flags=0):
+        """Hand `frame` to the driver, after a header with `flags`, or after `header`.
+
+        `length` is what the device says that it wrote into the first buffer, `buffers` in how many
+        it says that the frame is.
+        """
         waiting = [request for request in self.in_flight if request.queue == RECEIVE]
-        if not waiting:
+        pieces = self._pieces(waiting, header or bytes(self.header_size), frame)
+        if pieces is None:
             return False
         if header is None:
-            # One buffer is used for the frame (5.1.6.4).
-            header = bytes(10) + b"\1\0" if self.version == 2 else bytes(10)
-        waiting[0].chain.write(header + frame)
-        self.finish(waiting[0], len(header) + len(frame) if length is None else length)
+            count = len(pieces) if buffers is None else buffers
+            whole = _HEADER.pack(flags, 0, 0, 0, 0, 0) + count.to_bytes(2, "little")
+            pieces[0] = whole[: self.header_size] + pieces[0][self.header_size :]
+        used = waiting[: len(pieces)]
+        lengths = [len(piece) for piece in pieces]
+        if length is not None:
+            lengths[0] = length
+        for request, piece in zip(used, pieces, strict=True):
+            request.chain.write(piece)
+        self.finish_together(list(zip(used, lengths, strict=True)))
         return True
+
+    def _pieces(self, waiting, header, frame):
+        """What is to be written into each of the buffers that wait; None if that is not all."""
+        data = header + frame
+        pieces = []
+        for request in waiting:
+            room = request.chain.writable_length
+            pieces.append(data[:room])
+            data = data[room:]
+            if not data:
+                return pieces
+            if not self.merges:
+                break
+        return None
 
     def process(self, request):
         return (self._give, self._send, self._obey)[request.queue](request.chain)
@@ -80,8 +121,9 @@ class NetModel(Device):
     def _give(self, chain):
         if chain.readable:
             self.violate("5.1.6.3", "a receive buffer is device-readable")
-        if chain.writable_length < self.header_size + 14 + (self.mtu or 1500):
-            self.violate("5.1.6.3.1", "a receive buffer does not hold a frame")
+        least = self.header_size + (0 if self.merges else 14 + (self.mtu or 1500))
+        if chain.writable_length < least:
+            self.violate("5.1.6.3.1", f"a receive buffer of less than {least} bytes")
         self._check_layout(chain.writable)
         return None
 
@@ -89,11 +131,22 @@ class NetModel(Device):
         data = chain.read()
         if chain.writable:
             self.violate("5.1.6.2", "a transmit buffer is device-writable")
-        if any(data[: self.header_size]):
-            self.violate("5.1.6.2.1", "a header asks for what was not negotiated")
         self._check_layout(chain.readable)
-        self.sent.append(data[self.header_size :])
+        header, frame = data[: self.header_size], data[self.header_size :]
+        self.sent.append(self._obey_header(header, frame))
         return 0
+
+    def _obey_header(self, header, frame):
+        flags, *others, start, offset = _HEADER.unpack_from(header)
+        offers = bool(self.driver_features & CSUM)
+        if flags & ~(NEEDS_CSUM if offers else 0) or any(others) or any(header[_HEADER.size :]):
+            self.violate("5.1.6.2.1", "a header asks for what was not negotiated")
+        if not flags:
+            return frame
+        at = start + offset
+        if at + 2 > len(frame):
+            self.violate("5.1.6.2.1", f"a checksum at {at} of a frame of {len(frame)} bytes")
+        return frame[:at] + checksum(frame[start:]) + frame[at + 2 :]
 
     def _check_layout(self, parts):
         legacy = self.version == 1 and not self.driver_features & ANY_LAYOUT
@@ -105,9 +158,22 @@ class NetModel(Device):
         if len(data) < 2 or chain.writable_length != 1:
             self.violate("5.1.6.5", "a command without its head or without room for an answer")
         kind, command = data[0], data[1]
+        if self.version == 1 and not self.driver_features & ANY_LAYOUT:
+            parts = 3 if (kind, command) == _MAC_TABLE_SET else min(len(data) - 1, 2)
+            if len(chain.readable) != parts or chain.readable[0][1] != 2:
+                self.violate("5.1.6.6", f"command {kind}, {command} is not in {parts} parts")
         self.commands.append((kind, command, data[2:]))
         chain.write(_ERROR if (kind, command) in self.refused else _ACK)
         return 1
 
     def _config(self):
         return _CONFIG.pack(self.mac or bytes(6), self.link_status, 1, self.mtu or 0)
+
+
+def checksum(data):
+    """The checksum of the Internet's protocols, as two bytes."""
+    data += bytes(len(data) % 2)
+    total = sum(int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return (total ^ 0xFFFF).to_bytes(2, "big")

@@ -1,5 +1,7 @@
 """The device's side of a split virtqueue: section 2.7."""
 
+import contextlib
+
 import memory
 
 NEXT = 1
@@ -93,6 +95,7 @@ class SplitRing:
         self.next_avail = 0
         self.avail_seen = 0
         self._scribbled = False
+        self._unseen = False
 
     # Taking requests.
 
@@ -219,7 +222,20 @@ class SplitRing:
     def set_used_idx(self, idx):
         """Show the driver the used ring up to `idx`."""
         self.used_idx = idx & 0xFFFF
-        memory.dma_write(self.used + 2, self.used_idx.to_bytes(2, "little"))
+        if not self._unseen:
+            memory.dma_write(self.used + 2, self.used_idx.to_bytes(2, "little"))
+
+    @contextlib.contextmanager
+    def unseen(self):
+        """What is returned in a `with` block is shown to the driver at its end."""
+        old = self.used_idx
+        self._unseen = True
+        try:
+            yield
+        finally:
+            self._unseen = False
+            if self.used_idx != old:
+                self.set_used_idx(self.used_idx)
 
     def wants_interrupt(self, old):
         """Whether the driver wants to know that used.idx went on from `old` (2.7.7.2)."""

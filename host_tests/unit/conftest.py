@@ -76,6 +76,8 @@ WITH_TWINS = (
     "interrupts",
     "asyncio",
     "net",
+    "net_checksums",
+    "net_merging",
 )
 
 

@@ -42,7 +42,7 @@ class Device:
     def _bring_up(self, transport, options):
         self.transport = transport
         self._options = options
-        self.features = transport.begin_init(self.SUPPORTED_FEATURES | _RING_FEATURES)
+        self.features = transport.begin_init(self._supported(**options) | _RING_FEATURES)
         try:
             self.set_up(**options)
             transport.finish_init()
@@ -50,6 +50,10 @@ class Device:
             transport.fail()
             raise
         transport.driver = self
+
+    def _supported(self, **options):
+        """The features to accept where they are offered, with these options."""
+        return self.SUPPORTED_FEATURES
 
     def turn(self):
         """The asyncio.Lock for tasks that take turns at the device: `async with self.turn():`."""

@@ -21,11 +21,14 @@ _HALF = const(8)
 _EXTRA = const(9)
 _QUEUE = const(10)
 _SIZES = const(11)
-_BUFFERS = const(12)
+_MERGES = const(12)
+_OFFLOADS = const(14)
+_BUFFERS = const(15)
 _PLACE = const(2)
-_HEAD = const(3)
+_PARTS = const(3)
 
 _BUSY = const(17)
+_DISTRUST = const(25)
 _MISSED = const(26)
 
 _NOTHING = const(-1)
@@ -35,6 +38,8 @@ _BAD_COUNT = const(-7)
 _WORD_SIZE = const(4)
 # Of a descriptor.
 _LENGTH_OFFSET = const(8)
+# In a header.
+_NUM_BUFFERS = const(10)
 
 _collect = frames_twin.collect
 _give = frames_twin.give
@@ -43,31 +48,40 @@ _pull = frames_twin.pull
 
 
 class FrameQueue(VirtQueue):
-    """Queue `index`, with `count` buffers for frames of up to `room` bytes, after a header.
+    """Queue `index`, whose buffers have room for a header and `room` bytes of a frame.
 
-    The header has `header` bytes; `joined` says that it may share a descriptor with the frame.
-    `writes` says that the device writes the frames.
+    `shape` is how many entries it has, how many buffers, how many bytes a header has, and whether
+    that may share a descriptor with the frame. `longest`, of frames that the device writes, is how
+    long one can be; `merges`, that it can be in several buffers. `offloads` says that the headers
+    of frames to be sent can ask for something.
     """
 
-    def __init__(self, transport, index, size, count, header, room, joined, writes):
+    def __init__(self, transport, index, shape, room, longest=0, merges=False, offloads=False):
+        size, count, header, joined = shape
         super().__init__(transport, index, size)
+        self.state[_DISTRUST] = int(transport.requires_legacy_layout)
         # So that frames begin where a word does, and are copied by words.
         lead = -header % _WORD_SIZE
         self._blocks = [Buffer(lead + header + room) for _ in range(count)]
-        views = [block.data[lead + header :] for block in self._blocks]
+        views = [block.data[lead:] for block in self._blocks]
+        if merges:
+            views.append(Buffer(lead + header + longest).data[lead:])
         self._frames = frames = twin.words(_BUFFERS + 6 * count)
         frames[_BUFFER_COUNT] = frames[_IDLE] = count
         frames[_ENTRIES] = 1 if joined else 2
         frames[_HEADER] = header
         frames[_ROOM] = room
-        frames[_WRITES] = int(writes)
+        frames[_WRITES] = int(longest > 0)
         frames[_EXTRA] = header if joined else 0
+        frames[_MERGES] = int(merges)
+        frames[_OFFLOADS] = int(offloads)
         for number in range(count):
             at = _BUFFERS + 4 * number
-            head = number * frames[_ENTRIES]
-            frames[at] = self._describe(head, self._blocks[number].addr + lead)
+            start = self._blocks[number].addr + lead
+            length_at = self._describe(number * frames[_ENTRIES], start)
+            frames[at] = start + _NUM_BUFFERS if merges else length_at
             frames[at + _PLACE] = at
-            frames[at + _HEAD] = head
+            frames[at + _PARTS] = 1
         for at in range(_BUFFERS + 4 * count, _BUFFERS + 6 * count):
             frames[at] = 0
         # What take() and fill() get.
@@ -97,22 +111,23 @@ class FrameQueue(VirtQueue):
 
     def give_all(self):
         """Have the device receive into all buffers that it has not got."""
-        return _give(self._frames, self._frames[_IDLE])
+        return _give(self._frames, 0)
 
     def deliver(self, take, most=32):
         """Have `take(buffers, lengths, offset, count)` called with frames that were received.
 
         `count` frames, `most` at a time, are in `buffers`, a list of memoryviews: that in
-        `buffers[i]` begins at `offset` and has `lengths[i]` bytes. They are the device's again
-        when `take` has returned. Returns how many there were; fewer than `most` if these were all,
-        and 0 if there is none, and `take` is not called then; nor is it amid another deliver().
+        `buffers[i]` begins at `offset`, behind its header, and has `lengths[i]` bytes, 0 if it was
+        longer than a frame can be, and is lost. They are the device's again when `take` has
+        returned. Returns how many there were, and 0 if there is none, and `take` is not called
+        then; nor is it amid another deliver().
         """
         frames = self._frames
         try:
             count = _collect(self.parts, most)
             if count <= 0:
                 return self._end(count)
-            take(self._batches[frames[_HALF]], self._lengths, 0, count)
+            take(self._batches[frames[_HALF]], self._lengths, frames[_HEADER], count)
             result = _give(frames, count)
         except BaseException:
             self._put_back()
@@ -133,7 +148,7 @@ class FrameQueue(VirtQueue):
             count = _collect(self.parts, most)
             if count <= 0:
                 return self._end(count)
-            count = fill(self._batches[frames[_HALF]], self._lengths, 0, count)
+            count = fill(self._batches[frames[_HALF]], self._lengths, frames[_HEADER], count)
             result = _give(frames, count)
             if result:
                 self._end(result)

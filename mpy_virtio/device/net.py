@@ -16,8 +16,11 @@ from mpy_virtio.queue.split import VirtQueue
 from mpy_virtio.queue.table import check_type
 
 # Feature bits (5.1.3).
+F_CSUM = 1 << 0
+F_GUEST_CSUM = 1 << 1
 F_MTU = 1 << 3
 F_MAC = 1 << 5
+F_MRG_RXBUF = 1 << 15
 F_STATUS = 1 << 16
 F_CTRL_VQ = 1 << 17
 F_CTRL_RX = 1 << 18
@@ -35,9 +38,9 @@ _MAC_SIZE = 6
 _S_LINK_UP = 1
 _S_ANNOUNCE = 2
 
-# struct virtio_net_hdr (5.1.6): num_buffers is not in that of a legacy device.
+# struct virtio_net_hdr (5.1.6): num_buffers is not in that of a legacy device that does not merge.
 _HEADER_SIZE = 12
-_LEGACY_HEADER_SIZE = 10
+_SHORT_HEADER_SIZE = 10
 
 # Commands on the control queue (5.1.6.5), as class, command.
 _RX_PROMISCUOUS = b"\x00\x00"
@@ -71,24 +74,42 @@ class Net(Device):
     `mac` is its address (6 bytes, or None if the device has none to give), `mtu` the most bytes
     that fit into a frame after its header of 14. `buffers` is how many frames can wait in each
     direction; if nobody receives them, the device drops what comes. `deliver` and `transmit` are
-    those of FrameQueue.
+    those of FrameQueue; what is in front of a frame there is its struct virtio_net_hdr (5.1.6).
+
+    `buffer_size`, in bytes, is for boards that have little memory: a buffer to receive into takes
+    so much, and a longer frame is in several (F_MRG_RXBUF). Where the device cannot do that, each
+    takes what the longest frame does. ValueError if all of them do not hold one.
+
+    With `offload` the device may complete, or have checked, checksums of TCP and UDP, if
+    `features` has F_CSUM, or F_GUEST_CSUM. The header of a frame says so, by its byte 0, `flags`.
+    In deliver() it is 1 if the frame is right, but its checksum incomplete, and 2 if it was
+    checked. In transmit() 1 asks for the sum of what is from `csum_start` on (two bytes, at 6 of
+    the header) to the end of the frame, to be put `csum_offset` bytes (two, at 8) after that; 0
+    asks for nothing. What receive_into() gives may be incomplete, too.
     """
 
     DEVICE_TYPE = 1
     SUPPORTED_FEATURES = (
-        F_MTU | F_MAC | F_STATUS | F_CTRL_VQ | F_CTRL_RX | F_GUEST_ANNOUNCE | F_ANY_LAYOUT
+        F_MTU
+        | F_MAC
+        | F_MRG_RXBUF
+        | F_STATUS
+        | F_CTRL_VQ
+        | F_CTRL_RX
+        | F_GUEST_ANNOUNCE
+        | F_ANY_LAYOUT
     )
 
-    def set_up(self, queue_size=None, buffers=None):
+    def _supported(self, offload=False, **_):
+        return self.SUPPORTED_FEATURES | (F_CSUM | F_GUEST_CSUM if offload else 0)
+
+    def set_up(self, queue_size=None, buffers=None, buffer_size=None, offload=False):
         transport = self.transport
-        legacy = transport.requires_legacy_layout
-        header = _LEGACY_HEADER_SIZE if legacy else _HEADER_SIZE
-        joined = not legacy or bool(self.features & F_ANY_LAYOUT)
         self.mac = self._read_mac() if self.features & F_MAC else None
         self.mtu = self._read_mtu() if self.features & F_MTU else _DEFAULT_MTU
         self.max_frame = min(self.mtu + _ETHERNET_HEADER + _VLAN_TAG, _MAX_FRAME)
-        self._frames_in = self._frames(_RECEIVE_QUEUE, queue_size, buffers, header, joined)
-        self._frames_out = self._frames(_TRANSMIT_QUEUE, queue_size, buffers, header, joined)
+        self._frames_in = self._receive_queue(queue_size, buffers, buffer_size)
+        self._frames_out = self._transmit_queue(queue_size, buffers)
         self._control = None
         if self.features & F_CTRL_VQ:
             self._control = VirtQueue(transport, _CONTROL_QUEUE)
@@ -103,16 +124,37 @@ class Net(Device):
         # The buffers to receive into were given before the device could be told.
         self._frames_in.kick()
 
-    def _frames(self, index, size, buffers, header, joined):
+    def _receive_queue(self, size, buffers, buffer_size):
+        shape = _, count, header, _ = self._shape(_RECEIVE_QUEUE, size, buffers)
+        longest = room = self.max_frame
+        merges = bool(self.features & F_MRG_RXBUF)
+        if buffer_size is not None and merges:
+            room = min(longest, buffer_size - header)
+            if room <= 0 or count * buffer_size < header + longest:
+                wrong = "{} buffers of {} bytes do not hold a frame of {} with its header of {}"
+                raise ValueError(wrong.format(count, buffer_size, longest, header))
+        return FrameQueue(self.transport, _RECEIVE_QUEUE, shape, room, longest, merges)
+
+    def _transmit_queue(self, size, buffers):
+        shape = self._shape(_TRANSMIT_QUEUE, size, buffers)
+        offloads = bool(self.features & F_CSUM)
+        return FrameQueue(
+            self.transport, _TRANSMIT_QUEUE, shape, self.max_frame, offloads=offloads
+        )
+
+    def _shape(self, index, size, buffers):
+        """The shape of a queue, as FrameQueue takes it."""
+        legacy = self.transport.requires_legacy_layout
+        joined = not legacy or bool(self.features & F_ANY_LAYOUT)
+        header = _HEADER_SIZE
+        if legacy and not self.features & F_MRG_RXBUF:
+            header = _SHORT_HEADER_SIZE
         size = size or min(_QUEUE_SIZE, self.transport.max_queue_size(index))
         each = 1 if joined else 2
         count = min(buffers or size, size // each)
         if not count:
             raise errors.BadQueueSize(size, "a frame takes {} entries".format(each))
-        writes = index == _RECEIVE_QUEUE
-        return FrameQueue(
-            self.transport, index, size, count, header, self.max_frame, joined, writes
-        )
+        return size, count, header, joined
 
     def _read_mac(self):
         read = self.transport.read_config
@@ -203,21 +245,19 @@ class Net(Device):
 
     def set_promiscuous(self, on):
         """Receive frames for whatever address, or no longer. OSError if it cannot be had."""
-        self._command(_RX_PROMISCUOUS, bytes((bool(on),)), F_CTRL_RX)
+        self._command(_RX_PROMISCUOUS, (bytes((bool(on),)),), F_CTRL_RX)
 
     def set_all_multicast(self, on):
         """Receive frames for all groups, or no longer. OSError if it cannot be had."""
-        self._command(_RX_ALL_MULTICAST, bytes((bool(on),)), F_CTRL_RX)
+        self._command(_RX_ALL_MULTICAST, (bytes((bool(on),)),), F_CTRL_RX)
 
     def set_filters(self, unicast=(), multicast=()):
         """Receive frames for these addresses of 6 bytes only, besides the card's own.
 
         OSError if it cannot be had.
         """
-        data = b"".join(
-            len(macs).to_bytes(4, "little") + b"".join(macs) for macs in (unicast, multicast)
-        )
-        self._command(_MAC_TABLE_SET, data, F_CTRL_RX)
+        # Each in a buffer of its own, as legacy devices want it (5.1.6.6).
+        self._command(_MAC_TABLE_SET, (_table(unicast), _table(multicast)), F_CTRL_RX)
 
     def announce_wanted(self):
         """Whether the device asks the driver to tell the network where it is (5.1.6.5.4).
@@ -228,7 +268,7 @@ class Net(Device):
             return False
         if not self.transport.read_config(_STATUS, 2) & _S_ANNOUNCE:
             return False
-        self._command(_ANNOUNCE_ACK, b"", F_GUEST_ANNOUNCE)
+        self._command(_ANNOUNCE_ACK, (), F_GUEST_ANNOUNCE)
         return True
 
     def _command(self, command, data, feature):
@@ -236,10 +276,13 @@ class Net(Device):
             raise OSError(EIO)
         answer = Buffer(1)
         answer.data[0] = 0xFF
-        readable = (command, data) if data else (command,)
-        self._control.request(readable, (answer,))
+        self._control.request((command,) + data, (answer,))
         if answer.data[0] != _OK:
             raise OSError(EIO)
+
+
+def _table(macs):
+    return len(macs).to_bytes(4, "little") + b"".join(macs)
 
 
 class _Once:

@@ -4,29 +4,36 @@ A queue of frames has as many requests as it has buffers, and each its own place
 table, so that a head tells which buffer it is. Whatever buffer the device has not got is idle: to
 be filled, or with what was received. Those are a queue, too, first in, first out.
 
-`parts` is a tuple of `frames`, views of where the frames begin in the buffers, and two lists for
-views of a batch, the second for one that begins in the second half of the queue of idle buffers,
-so that many a batch is there from the last time.
+`parts` is a tuple of `frames`, views of the buffers, each of which has a header and then a frame,
+and two lists for views of a batch, the second for one that begins in the second half of the queue
+of idle buffers, so that many a batch is there from the last time.
 
-`frames` is `words(12 + 6 * count)`. In front are the number of buffers, how many descriptors each
+With VIRTIO_NET_F_MRG_RXBUF a frame can be in several buffers; only the first has a header. They
+are copied into one more view, the last one, when the frame is handed out in a batch.
+
+`frames` is `words(15 + 6 * count)`. In front are the number of buffers, how many descriptors each
 takes, the size of a header, how many bytes of a frame fit behind it, whether the device writes
 them, which place of the queue of idle buffers is its first, how many there are, how many of these
 are handed out in a batch, in which list, what the last descriptor has beside the frame, and
-references to `state`, as in hot.py, and to the lengths of the frames in a batch, an array("H").
-Then come four words for each buffer: the address of the length in that descriptor, the length of
-the frame that the device wrote, and the head; the third is, of the place that has this number,
-where the words of the buffer are that stands there in the queue of idle ones. Behind them is, for
-each item of both lists, where those of its buffer are.
+references to `state`, as in hot.py, and to the lengths of the frames in a batch, an array("H");
+then, whether a frame can be in several buffers, how many buffers of a frame are still to be taken
+in, and whether headers can ask for anything. Then come four words for each buffer: the address of
+the length in that descriptor, or, if the device writes it, of the number of buffers in its header;
+the length of the frame that the device wrote; the third is, of the place that has this number,
+where the words of the buffer are that stands there in the queue of idle ones; and in how many
+buffers the frame is that begins in this one. Behind them is, for each item of both lists, where
+those of its buffer are.
 
-- `take_in(frames, most)`: make idle what the device has returned, up to `most` buffers. Returns
-  how many these are, or UNUSABLE.
-- `collect(parts, most)`: hand out the first idle buffers, up to `most`, after a take_in() of so
-  many. Where the device writes frames, their lengths are set. Returns how many these are; 0 also
-  when some are handed out already; or UNUSABLE. If it is more than 0, interrupts wait for give().
+- `take_in(frames, most)`: make idle what the device has returned, up to `most` frames, or one in
+  several buffers. Returns how many these are, or UNUSABLE.
+- `collect(parts, most)`: hand out the first idle buffers, up to `most` frames, after a take_in()
+  of so many. Where the device writes frames, their lengths are set, to 0 for one that is longer
+  than the view that it is to be put together in. Returns how many these are; 0 also when some
+  are handed out already; or UNUSABLE. If it is more than 0, interrupts wait for give().
 - `give(frames, count)`: make the first idle buffers available, with frames of the lengths in them
-  that were set, if the device reads them; nothing is handed out any more. Notifies the device if
-  it wants to be. Returns 0, 1 if an interrupt has waited, UNUSABLE or NOT_READY; and BAD_LENGTH or
-  BAD_COUNT, with nothing done, for what cannot be.
+  that were set, if the device reads them, or else all; nothing is handed out any more. Notifies
+  the device if it wants to be. Returns 0, 1 if an interrupt has waited, UNUSABLE or NOT_READY; and
+  BAD_LENGTH or BAD_COUNT, with nothing done, for what cannot be.
 - `push(parts, frame)`: send a copy of a frame. Returns 0, 1 if an interrupt has waited, FULL,
   BAD_LENGTH, UNUSABLE or NOT_READY.
 - `pull(parts, buf, looks)`: wait for a frame for so many looks, and copy it, or as much as there

@@ -23,6 +23,7 @@ _BUSY = const(17)
 _PROBLEM = const(18)
 _PROBLEM_VALUE = const(19)
 _PROBLEM_LIMIT = const(20)
+_DISTRUST = const(25)
 _MISSED = const(26)
 _HEADS = const(28)
 
@@ -42,11 +43,14 @@ _HALF = const(8)
 _EXTRA = const(9)
 _QUEUE = const(10)
 _SIZES = const(11)
-_BUFFERS = const(12)
+_MERGES = const(12)
+_MISSING = const(13)
+_OFFLOADS = const(14)
+_BUFFERS = const(15)
 
 _FRAME_LENGTH = const(1)
 _PLACE = const(2)
-_HEAD = const(3)
+_PARTS = const(3)
 
 _NOTHING = const(-1)
 _UNUSABLE = const(-2)
@@ -58,6 +62,7 @@ _AHEAD = const(1)
 _NOT_IN_FLIGHT = const(2)
 _TOO_LONG = const(3)
 _TOO_SHORT = const(4)
+_BAD_PARTS = const(5)
 
 
 def _mask(bits):
@@ -73,7 +78,6 @@ def take_in(f, most):
     if not q[_USABLE]:
         return _UNUSABLE
     used = q[_USED]
-    mask = q[_SIZE] - 1
     taken = 0
     while taken < most:
         last = q[_LAST_USED]
@@ -88,32 +92,55 @@ def take_in(f, most):
             return _problem(q, _AHEAD, ahead, q[_IN_FLIGHT])
         fence()
         while ahead and taken < most:
-            if not _take_one(q, f, used + 4 + 8 * (last & mask)):
+            parts = _take_frame(q, f, ahead)
+            if not parts:
                 return _UNUSABLE
-            last += 1
-            ahead -= 1
+            ahead -= parts
             taken += 1
+            if parts > 1:
+                # There is room for one only to be put together in.
+                return taken
     return taken
 
 
-def _take_one(q, f, element):
-    """Take in one used element; returns whether it is one that can be."""
+def _take_frame(q, f, ahead):
+    """Take in a frame of `ahead` used buffers at most; returns how many it is in, or 0."""
+    first = q[_LAST_USED]
+    if not _take_part(q, f, ahead):
+        return 0
+    while f[_MISSING]:
+        if not _take_part(q, f, 0):
+            return 0
+    return (q[_LAST_USED] - first) & 0xFFFF
+
+
+def _take_part(q, f, ahead):
+    """Take in one used buffer; returns whether it is one that can be."""
     size = q[_SIZE]
+    element = q[_USED] + 4 + 8 * (q[_LAST_USED] & (size - 1))
     token = mem32[element] & _WORD
     length = mem32[element + 4] & _WORD
     head = _HEADS + (token << 3)
-    least = f[_HEADER] if f[_WRITES] else 0
-    limit = least + f[_ROOM] if f[_WRITES] else 0
+    missing = f[_MISSING]
+    limit = f[_HEADER] + f[_ROOM] if f[_WRITES] else 0
+    least = f[_HEADER] if f[_WRITES] and not missing else 0
     if token >= size or q[head + _STATE] != _WITH_DEVICE:
         _problem(q, _NOT_IN_FLIGHT, token, 0)
         return False
-    if length > limit:
+    if length > limit and (f[_WRITES] or not q[_DISTRUST]):
         _problem(q, _TOO_LONG, length, limit)
         return False
     if length < least:
         _problem(q, _TOO_SHORT, length, least)
         return False
     entry = _BUFFERS + 4 * (token // f[_ENTRIES])
+    parts = 1
+    if f[_MERGES] and not missing:
+        parts = missing = mem16[f[entry]]
+        if not 0 < parts <= ahead:
+            _problem(q, _BAD_PARTS, parts, ahead)
+            return False
+    missing = missing - 1 if missing else 0
     place = (f[_FIRST] + f[_IDLE]) % f[_BUFFER_COUNT]
     following = (q[_LAST_USED] + 1) & 0xFFFF
     q[head + _STATE] = _FREE_STATE
@@ -122,6 +149,8 @@ def _take_one(q, f, element):
     mem16[q[_AVAIL] + 4 + 2 * size] = following - q[_LAG]
     f[_BUFFERS + (place << 2) + _PLACE] = entry
     f[entry + _FRAME_LENGTH] = length - least
+    f[entry + _PARTS] = parts
+    f[_MISSING] = missing
     f[_IDLE] += 1
     return True
 
@@ -147,32 +176,69 @@ def collect(parts, most):
 
 def _collect(parts, most):
     f = parts[0]
-    if f[_WRITES] and f[_IDLE]:
-        # Ctrl-C came before they were given back.
-        _publish(f, f[_IDLE])
+    if f[_WRITES]:
+        result = _recover(f)
+        if result < 0:
+            return result
     if f[_IDLE] < most:
         result = take_in(f, most - f[_IDLE])
         if result < 0:
             return result
-    shown = min(f[_IDLE], most)
     half = int(f[_FIRST] >= f[_BUFFER_COUNT] >> 1)
-    for n in range(shown):
-        _show(parts, half, n)
-    f[_OUT] = shown
+    shown = out = 0
+    while shown < most and out < f[_IDLE]:
+        out += _show(parts, half, shown, out)
+        shown += 1
+    f[_OUT] = out
     f[_HALF] = half
     return shown
 
 
-def _show(parts, half, n):
-    """Hand out the n-th idle buffer."""
+def _recover(f):
+    """Give back what Ctrl-C has kept from being handed out, or given back."""
+    while f[_MISSING]:
+        if not _take_part(f[_QUEUE], f, 0):
+            return _UNUSABLE
+    _publish(f, f[_IDLE])
+    return 0
+
+
+def _show(parts, half, n, at):
+    """Hand out the n-th frame, whose first buffer is the at-th idle one; in how many it is."""
     f = parts[0]
-    entry = _idle(f, n)
+    entry = _idle(f, at)
     known = _BUFFERS + 4 * f[_BUFFER_COUNT] + half * f[_BUFFER_COUNT] + n
+    if f[_WRITES] and f[entry + _PARTS] > 1:
+        spare = parts[1][f[_BUFFER_COUNT]]
+        length = _gather(parts, at, spare, 0)
+        f[_SIZES][n] = length - f[_HEADER] if length <= len(spare) else 0
+        f[known] = 0
+        parts[2][half][n] = spare
+        return f[entry + _PARTS]
     if f[known] != entry:
         parts[2][half][n] = _view(parts, entry)
         f[known] = entry
     if f[_WRITES]:
         f[_SIZES][n] = f[entry + _FRAME_LENGTH]
+    return 1
+
+
+def _gather(parts, at, buf, start):
+    """Copy the frame that begins in the at-th idle buffer, from its byte `start` on.
+
+    Returns how long it is, with its header; what `buf` has no room for is left out.
+    """
+    f = parts[0]
+    length = f[_HEADER]
+    done = 0
+    for n in range(f[_idle(f, at) + _PARTS]):
+        entry = _idle(f, at + n)
+        length += f[entry + _FRAME_LENGTH]
+        count = min(length - start, len(buf)) - done
+        if count > 0:
+            copy(buf, done, _view(parts, entry), start if not n else 0, count)
+            done += count
+    return length
 
 
 def _view(parts, entry):
@@ -195,7 +261,7 @@ def give(f, count):
         for n in range(count):
             if not 0 < lengths[n] <= f[_ROOM]:
                 return _BAD_LENGTH
-    _publish(f, count)
+    _publish(f, f[_IDLE] if f[_WRITES] else count)
     f[_OUT] = 0
     q[_BUSY] = 0
     return kick(q) or q[_MISSED]
@@ -210,7 +276,7 @@ def _publish(f, count):
 
 def _give_one(q, f, length):
     entry = _idle(f, 0)
-    head = f[entry + _HEAD]
+    head = ((entry - _BUFFERS) >> 2) * f[_ENTRIES]
     if length:
         mem32[f[entry]] = length + f[_EXTRA]
     place = (f[_FIRST] + 1) % f[_BUFFER_COUNT]
@@ -242,7 +308,11 @@ def push(parts, frame):
                 return result
             if not result:
                 return _FULL
-        copy(_view(parts, _idle(f, 0)), 0, frame, 0, length)
+        view = _view(parts, _idle(f, 0))
+        if f[_OFFLOADS]:
+            # The flags of its header, which may ask for something since a batch.
+            view[0] = 0
+        copy(view, f[_HEADER], frame, 0, length)
         f[_SIZES][0] = length
         _publish(f, 1)
         return kick(q)
@@ -257,19 +327,15 @@ def pull(parts, buf, looks):
         return _NOTHING
     q[_BUSY] += 1
     try:
-        if f[_IDLE]:
-            # Ctrl-C came before they were given back.
-            _publish(f, f[_IDLE])
-        while not (result := take_in(f, 1)):
+        result = _recover(f)
+        while not result and not (result := take_in(f, 1)):
             looks -= 1
             if looks <= 0:
                 return _NOTHING
         if result < 0:
             return result
-        entry = _idle(f, 0)
-        length = min(f[entry + _FRAME_LENGTH], len(buf))
-        copy(buf, 0, _view(parts, entry), 0, length)
-        _publish(f, 1)
+        length = min(_gather(parts, 0, buf, f[_HEADER]) - f[_HEADER], len(buf))
+        _publish(f, f[_IDLE])
         return kick(q) or length
     finally:
         _leave(q)

@@ -25,6 +25,7 @@ _BUSY = const(17)
 _PROBLEM = const(18)
 _PROBLEM_VALUE = const(19)
 _PROBLEM_LIMIT = const(20)
+_DISTRUST = const(25)
 _MISSED = const(26)
 _HEADS = const(28)
 
@@ -43,11 +44,13 @@ _HALF = const(8)
 _EXTRA = const(9)
 _QUEUE = const(10)
 _SIZES = const(11)
-_BUFFERS = const(12)
+_MERGES = const(12)
+_OFFLOADS = const(14)
+_BUFFERS = const(15)
 
 _FRAME_LENGTH = const(1)
 _PLACE = const(2)
-_HEAD = const(3)
+_PARTS = const(3)
 
 # Bytes that are copied in less time than a call takes.
 _SHORT = const(256)
@@ -62,6 +65,7 @@ _AHEAD = const(1)
 _NOT_IN_FLIGHT = const(2)
 _TOO_LONG = const(3)
 _TOO_SHORT = const(4)
+_BAD_PARTS = const(5)
 
 
 @micropython.viper
@@ -82,11 +86,15 @@ def take_in(frames, most: int) -> int:
     if place >= end:
         place -= end - first
     shift = 3 - f[_ENTRIES]
+    merges = f[_MERGES]
     least = 0
     room = 0
     if f[_WRITES]:
         least = f[_HEADER]
         room = f[_ROOM]
+    elif q[_DISTRUST]:
+        room = -1
+    missing = 0
     taken = 0
     while taken < most:
         ahead = (used[1] - last) & 0xFFFF
@@ -101,37 +109,56 @@ def take_in(frames, most: int) -> int:
             q[_PROBLEM_VALUE] = ahead
             q[_PROBLEM_LIMIT] = q[_IN_FLIGHT]
             return _UNUSABLE
-        if ahead > most - taken:
-            ahead = most - taken
         fence()
-        taken += ahead
-        q[_IN_FLIGHT] -= ahead
-        f[_IDLE] += ahead
-        while ahead:
+        done = 0
+        while done < ahead and taken < most:
             at = (last & mask) << 1
             token = elements[at]
-            length = elements[at + 1] - least
+            lead = least
+            if missing:
+                # The others have no header.
+                lead = 0
+            length = elements[at + 1] - lead
             if uint(token) >= uint(size) or q[_HEADS + (token << 3)] != _WITH_DEVICE:
                 q[_PROBLEM] = _NOT_IN_FLIGHT
                 q[_PROBLEM_VALUE] = token
                 return _UNUSABLE
-            if uint(length) > uint(room):
-                q[_PROBLEM_VALUE] = length + least
+            if uint(length) > uint(room + least - lead):
+                q[_PROBLEM_VALUE] = length + lead
                 q[_PROBLEM] = _TOO_LONG
                 q[_PROBLEM_LIMIT] = least + room
-                if uint(length + least) < uint(least):
+                if uint(length + lead) < uint(lead):
                     q[_PROBLEM] = _TOO_SHORT
-                    q[_PROBLEM_LIMIT] = least
+                    q[_PROBLEM_LIMIT] = lead
                 return _UNUSABLE
-            q[_HEADS + (token << 3)] = _FREE_STATE
             entry = _BUFFERS + (token << shift)
+            if merges:
+                if missing:
+                    missing -= 1
+                else:
+                    parts = ptr16(f[entry])[0]
+                    if not parts or parts > ahead - done:
+                        q[_PROBLEM] = _BAD_PARTS
+                        q[_PROBLEM_VALUE] = parts
+                        q[_PROBLEM_LIMIT] = ahead - done
+                        return _UNUSABLE
+                    f[entry + _PARTS] = parts
+                    missing = parts - 1
+                    if missing:
+                        # There is room for one only to be put together in.
+                        most = taken + 1
+            if not missing:
+                taken += 1
+            q[_HEADS + (token << 3)] = _FREE_STATE
             f[entry + _FRAME_LENGTH] = length
             f[place] = entry
             place += 4
             if place == end:
                 place = first
             last += 1
-            ahead -= 1
+            done += 1
+        q[_IN_FLIGHT] -= done
+        f[_IDLE] += done
         last &= 0xFFFF
         q[_LAST_USED] = last
         ptr16(q[_AVAIL])[2 + size] = last - lag
@@ -149,15 +176,13 @@ def collect(parts, most: int) -> int:
     writes = f[_WRITES]
     if writes and f[_IDLE]:
         # Ctrl-C came before they were given back.
-        give(frames, f[_IDLE])
+        give(frames, 0)
     if f[_IDLE] < most:
         result = int(take_in(frames, most - f[_IDLE]))
         if result < 0:
             return result
-    shown = f[_IDLE]
-    if shown > most:
-        shown = most
-    if shown <= 0:
+    idle = f[_IDLE]
+    if idle <= 0 or most <= 0:
         return 0
     half = int(f[_FIRST] >= count >> 1)
     first = _BUFFERS + _PLACE
@@ -168,22 +193,67 @@ def collect(parts, most: int) -> int:
     sizes = ptr16(f[_SIZES])
     known = _BUFFERS + (count << 2) + half * count
     n = 0
-    while n < shown:
+    out = 0
+    while n < most and out < idle:
         entry = f[place]
-        if f[known] != entry:
-            batch[n] = views[(entry - _BUFFERS) >> 2]
-            f[known] = entry
+        buffers = 1
         if writes:
             sizes[n] = f[entry + _FRAME_LENGTH]
+            buffers = f[entry + _PARTS]
+        if buffers > 1:
+            spare = views[count]
+            length = int(gather(parts, out, spare, 0))
+            sizes[n] = 0
+            if length <= int(len(spare)):
+                sizes[n] = length - f[_HEADER]
+            batch[n] = spare
+            f[known] = 0
+        elif f[known] != entry:
+            batch[n] = views[(entry - _BUFFERS) >> 2]
+            f[known] = entry
         known += 1
+        out += buffers
+        place += 4 * buffers
+        if place >= end:
+            place -= end - first
+        n += 1
+    f[_OUT] = out
+    f[_HALF] = half
+    q[_BUSY] = 1
+    return n
+
+
+@micropython.viper
+def gather(parts, at: int, buf, start: int) -> int:
+    # As in bytecode.
+    f = ptr32(parts[0])
+    views = parts[1]
+    room = int(len(buf))
+    length = f[_HEADER]
+    first = _BUFFERS + _PLACE
+    end = first + (f[_BUFFER_COUNT] << 2)
+    place = first + (f[_FIRST] + at << 2)
+    if place >= end:
+        place -= end - first
+    left = f[f[place] + _PARTS]
+    skipped = start
+    done = 0
+    while left:
+        entry = f[place]
+        length += f[entry + _FRAME_LENGTH]
+        count = length - start
+        if count > room:
+            count = room
+        count -= done
+        if count > 0:
+            copy(buf, done, views[(entry - _BUFFERS) >> 2], skipped, count)
+            done += count
+        skipped = 0
         place += 4
         if place == end:
             place = first
-        n += 1
-    f[_OUT] = shown
-    f[_HALF] = half
-    q[_BUSY] = 1
-    return shown
+        left -= 1
+    return length
 
 
 @micropython.viper
@@ -203,6 +273,8 @@ def give(frames, count: int) -> int:
             if not sizes[n] or sizes[n] > room:
                 return _BAD_LENGTH
             n += 1
+    else:
+        count = f[_IDLE]
     ring = ptr16(q[_AVAIL])
     mask = q[_SIZE] - 1
     new = q[_AVAIL_IDX]
@@ -210,12 +282,13 @@ def give(frames, count: int) -> int:
     end = first + (f[_BUFFER_COUNT] << 2)
     place = first + (f[_FIRST] << 2)
     extra = f[_EXTRA]
+    shift = 3 - f[_ENTRIES]
     n = 0
     while n < count:
         entry = f[place]
         if not writes:
             ptr32(f[entry])[0] = sizes[n] + extra
-        head = f[entry + _HEAD]
+        head = (entry - _BUFFERS) >> shift
         ring[2 + (new & mask)] = head
         q[_HEADS + (head << 3)] = _WITH_DEVICE
         new += 1
@@ -248,9 +321,9 @@ def give(frames, count: int) -> int:
 
 
 @micropython.viper
-def copy(to, source, length: int):
-    there = ptr8(to)
-    here = ptr8(source)
+def copy(to, at: int, source, start: int, length: int):
+    there = ptr8(int(ptr8(to)) + at)
+    here = ptr8(int(ptr8(source)) + start)
     if not (int(there) | int(here)) & 3:
         # Constant indexes are part of the instruction.
         words = ptr32(int(there))
@@ -295,11 +368,14 @@ def push(parts, frame) -> int:
             return _FULL
     place = f[_FIRST]
     entry = f[_BUFFERS + (place << 2) + _PLACE]
-    head = f[entry + _HEAD]
+    head = (entry - _BUFFERS) >> 3 - f[_ENTRIES]
     view = parts[1][(entry - _BUFFERS) >> 2]
+    if f[_OFFLOADS]:
+        # The flags of its header, which may ask for something since a batch.
+        ptr8(view)[0] = 0
     if length <= _SHORT:
         here = ptr8(frame)
-        there = ptr8(view)
+        there = ptr8(int(ptr8(view)) + f[_HEADER])
         n = 0
         if not (int(here) | int(there)) & 3:
             words = ptr32(int(here))
@@ -312,7 +388,7 @@ def push(parts, frame) -> int:
             there[n] = here[n]
             n += 1
     else:
-        copy(view, frame, length)
+        copy(view, f[_HEADER], frame, 0, length)
     ptr32(f[entry])[0] = length + f[_EXTRA]
     ring = ptr16(q[_AVAIL])
     new = q[_AVAIL_IDX]
@@ -352,7 +428,7 @@ def pull(parts, buf, looks: int) -> int:
         return _NOTHING
     if f[_IDLE]:
         # Ctrl-C came before they were given back.
-        give(frames, f[_IDLE])
+        give(frames, 0)
     while True:
         result = int(take_in(frames, 1))
         if result < 0:
@@ -365,9 +441,13 @@ def pull(parts, buf, looks: int) -> int:
     entry = f[_BUFFERS + (f[_FIRST] << 2) + _PLACE]
     length = f[entry + _FRAME_LENGTH]
     size = int(len(buf))
+    header = f[_HEADER]
+    if f[entry + _PARTS] > 1:
+        length = int(gather(parts, 0, buf, header)) - header
     if length > size:
         length = size
-    copy(buf, parts[1][(entry - _BUFFERS) >> 2], length)
+    if f[entry + _PARTS] == 1:
+        copy(buf, 0, parts[1][(entry - _BUFFERS) >> 2], header, length)
     result = int(give(frames, 1))
     if result < 0:
         return result

@@ -77,6 +77,7 @@ _PROBLEMS = (
     "it returned id {0}, which is not in flight",
     "it returned length {0} for {1} writable bytes",
     "it wrote {0} bytes where {1} were due",
+    "it returned a frame in {0} buffers, and {1} of them",
 )
 
 
