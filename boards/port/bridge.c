@@ -19,6 +19,7 @@
 #include "lwip/timeouts.h"
 #include "netif/ethernet.h"
 #include "bridge.h"
+#include "checksums.h"
 
 #define BRIDGES 4
 #define MAC_SIZE 6
@@ -28,6 +29,12 @@
 #define MAX_MTU 9000
 // Frames that wait for the driver; a power of two.
 #define QUEUE_SIZE 512
+
+// What the device does about checksums, as Bridge() is told.
+enum {
+    OFFLOAD_OUT = 1,
+    OFFLOAD_IN = 2,
+};
 
 // As of network.LAN elsewhere.
 enum {
@@ -43,6 +50,7 @@ typedef struct {
     struct pbuf *queue[QUEUE_SIZE];
     unsigned int first;     // counts up for ever
     unsigned int last;      // behind the last one
+    unsigned int offload;
     unsigned int dropped_in;
     unsigned int dropped_out;
 } interface_t;
@@ -115,8 +123,19 @@ static err_t link_output(struct netif *netif, struct pbuf *frame) {
     return ERR_OK;
 }
 
-static void input(interface_t *interface, const void *frame, size_t length) {
+// lwIP is done with the checksums of a frame when this returns.
+static err_t input_checked(struct pbuf *frame, struct netif *netif) {
+    uint16_t flags = netif->chksum_flags;
+    netif->chksum_flags &= ~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP);
+    err_t err = netif->input(frame, netif);
+    netif->chksum_flags = flags;
+    return err;
+}
+
+// `header` is what is in front of the frame.
+static void input(interface_t *interface, const void *header, const void *frame, size_t length) {
     size_t limit = HEADER_SIZE + VLAN_TAG_SIZE + interface->netif.mtu;
+    bool checked = (interface->offload & OFFLOAD_IN) && checksum_is_right(header);
     struct pbuf *p = NULL;
     if (HEADER_SIZE <= length && length <= limit) {
         p = pbuf_alloc(PBUF_RAW, length, PBUF_POOL);
@@ -126,7 +145,8 @@ static void input(interface_t *interface, const void *frame, size_t length) {
         return;
     }
     pbuf_take(p, frame, length);
-    if (interface->netif.input(p, &interface->netif) != ERR_OK) {
+    struct netif *netif = &interface->netif;
+    if ((checked ? input_checked(p, netif) : netif->input(p, netif)) != ERR_OK) {
         pbuf_free(p);
         ++interface->dropped_in;
     }
@@ -146,13 +166,19 @@ static err_t init_netif(struct netif *netif) {
     return ERR_OK;
 }
 
-static void add_interface(interface_t *interface, const uint8_t *mac, unsigned int mtu) {
+static void add_interface(interface_t *interface, const uint8_t *mac, unsigned int mtu,
+    unsigned int offload) {
     memset(interface, 0, sizeof(*interface));
+    interface->offload = offload;
     struct netif *netif = &interface->netif;
     netif_add(netif, NULL, NULL, NULL, NULL, init_netif, ethernet_input);
     memcpy(netif->hwaddr, mac, MAC_SIZE);
     netif->mtu = mtu;
     netif->mtu6 = mtu;
+    if (offload & OFFLOAD_OUT) {
+        // Not of UDP, as a datagram may become several packets.
+        NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_ENABLE_ALL & ~NETIF_CHECKSUM_GEN_TCP);
+    }
     netif_set_hostname(netif, mod_network_hostname_data);
     netif_create_ip6_linklocal_address(netif, 1);
     netif_set_ip6_autoconfig_enabled(netif, 1);
@@ -255,15 +281,18 @@ static size_t free_slot(void) {
     mp_raise_msg_varg(&mp_type_OSError, MP_ERROR_TEXT("there are %d interfaces already"), BRIDGES);
 }
 
-// Bridge(mac, transmit, mtu=1500): an interface with the 6 bytes `mac` as its address. `transmit`
-// is called with the bridge when frames wait to be sent, which frame_out() or frames_out() give.
+// Bridge(mac, transmit, mtu=1500, offload=0): an interface with the 6 bytes `mac` as its address.
+// `transmit` is called with the bridge when frames wait to be sent, which frame_out() or
+// frames_out() give. `offload` says what the device does about checksums, as in checksums.h:
+// 1 that it completes them, 2 that it has them checked.
 static mp_obj_t bridge_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
     const mp_obj_t *all_args) {
-    enum { ARG_mac, ARG_transmit, ARG_mtu };
+    enum { ARG_mac, ARG_transmit, ARG_mtu, ARG_offload };
     static const mp_arg_t allowed_args[] = {
         { MP_QSTR_mac,      MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
         { MP_QSTR_transmit, MP_ARG_REQUIRED | MP_ARG_OBJ, {.u_rom_obj = MP_ROM_NONE} },
         { MP_QSTR_mtu,      MP_ARG_INT, {.u_int = 1500} },
+        { MP_QSTR_offload,  MP_ARG_INT, {.u_int = 0} },
     };
     mp_arg_val_t args[MP_ARRAY_SIZE(allowed_args)];
     mp_arg_parse_all_kw_array(n_args, n_kw, all_args, MP_ARRAY_SIZE(allowed_args), allowed_args,
@@ -281,12 +310,16 @@ static mp_obj_t bridge_make_new(const mp_obj_type_t *type, size_t n_args, size_t
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("mtu is not %d to %d"), MIN_MTU,
             MAX_MTU);
     }
+    mp_int_t offload = args[ARG_offload].u_int;
+    if (offload & ~(OFFLOAD_OUT | OFFLOAD_IN)) {
+        mp_raise_ValueError(MP_ERROR_TEXT("offload is not 0 to 3"));
+    }
     size_t slot = free_slot();
     bridge_obj_t *self = mp_obj_malloc(bridge_obj_t, type);
     self->transmit = args[ARG_transmit].u_obj;
     self->interface = &interfaces[slot];
     mod_network_register_nic(MP_OBJ_FROM_PTR(self));
-    add_interface(self->interface, mac.buf, mtu);
+    add_interface(self->interface, mac.buf, mtu, offload);
     bridges[slot] = MP_OBJ_FROM_PTR(self);
     return MP_OBJ_FROM_PTR(self);
 }
@@ -396,20 +429,27 @@ static MP_DEFINE_CONST_FUN_OBJ_1(bridge_dropped_obj, bridge_dropped);
 
 // ---- Frames.
 
-// The buffer `obj` from `offset` on.
-static mp_buffer_info_t buffer_from(mp_obj_t obj, mp_int_t offset, mp_uint_t flags) {
+// The buffer `obj` from `offset` on. In front of that is room for what the device does for the
+// frame, if `offload` says that it does something.
+static mp_buffer_info_t buffer_from(mp_obj_t obj, mp_int_t offset, mp_uint_t flags,
+    unsigned int offload) {
     mp_buffer_info_t buffer;
     mp_get_buffer_raise(obj, &buffer, flags);
     if (offset < 0 || (size_t)offset > buffer.len) {
         mp_raise_ValueError(MP_ERROR_TEXT("the offset is outside of the buffer"));
+    }
+    if (offload && offset < CHECKSUM_HEADER_SIZE) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("the offset is less than %d"),
+            CHECKSUM_HEADER_SIZE);
     }
     buffer.buf = (char *)buffer.buf + offset;
     buffer.len -= offset;
     return buffer;
 }
 
-// Copies the next frame, of which there must be one, and removes it; returns its length.
-static size_t copy_next(interface_t *interface, const mp_buffer_info_t *buffer) {
+// Copies the next frame, of which there must be one, to behind `offset` bytes, and removes it;
+// returns its length.
+static size_t copy_next(interface_t *interface, const mp_buffer_info_t *buffer, size_t offset) {
     struct pbuf *frame = next_out(interface);
     size_t length = frame->tot_len;
     if (length > buffer->len) {
@@ -418,6 +458,9 @@ static size_t copy_next(interface_t *interface, const mp_buffer_info_t *buffer) 
             (int)buffer->len);
     }
     pbuf_copy_partial(frame, buffer->buf, length, 0);
+    if (interface->offload & OFFLOAD_OUT) {
+        checksum_request((char *)buffer->buf - offset, buffer->buf, length);
+    }
     remove_next(interface);
     return length;
 }
@@ -427,11 +470,12 @@ static size_t copy_next(interface_t *interface, const mp_buffer_info_t *buffer) 
 static mp_obj_t bridge_frame_out(size_t n_args, const mp_obj_t *args) {
     interface_t *interface = interface_of(args[0]);
     mp_int_t offset = n_args > 2 ? mp_obj_get_int(args[2]) : 0;
-    mp_buffer_info_t buffer = buffer_from(args[1], offset, MP_BUFFER_WRITE);
+    mp_buffer_info_t buffer = buffer_from(args[1], offset, MP_BUFFER_WRITE,
+        interface->offload & OFFLOAD_OUT);
     if (waiting(interface) == 0) {
         return MP_OBJ_NEW_SMALL_INT(0);
     }
-    return MP_OBJ_NEW_SMALL_INT(copy_next(interface, &buffer));
+    return MP_OBJ_NEW_SMALL_INT(copy_next(interface, &buffer, offset));
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_frame_out_obj, 2, 3, bridge_frame_out);
 
@@ -439,12 +483,13 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_frame_out_obj, 2, 3, bridge_fr
 static mp_obj_t bridge_frame_in(size_t n_args, const mp_obj_t *args) {
     interface_t *interface = interface_of(args[0]);
     mp_int_t offset = n_args > 2 ? mp_obj_get_int(args[2]) : 0;
-    mp_buffer_info_t buffer = buffer_from(args[1], offset, MP_BUFFER_READ);
+    mp_buffer_info_t buffer = buffer_from(args[1], offset, MP_BUFFER_READ,
+        interface->offload & OFFLOAD_IN);
     mp_int_t length = n_args > 3 ? mp_obj_get_int(args[3]) : (mp_int_t)buffer.len;
     if (length < 0 || (size_t)length > buffer.len) {
         mp_raise_ValueError(MP_ERROR_TEXT("the length is outside of the buffer"));
     }
-    input(interface, buffer.buf, length);
+    input(interface, (char *)buffer.buf - offset, buffer.buf, length);
     mp_hal_signal_event();
     return mp_const_none;
 }
@@ -487,12 +532,13 @@ static mp_obj_t bridge_frames_out(size_t n_args, const mp_obj_t *args) {
     batch_t batch = batch_of(args, MP_BUFFER_WRITE);
     size_t done = 0;
     while (done < batch.count && waiting(interface) > 0) {
-        mp_buffer_info_t buffer = buffer_from(batch.buffers[done], batch.offset, MP_BUFFER_WRITE);
+        mp_buffer_info_t buffer = buffer_from(batch.buffers[done], batch.offset, MP_BUFFER_WRITE,
+            interface->offload & OFFLOAD_OUT);
         if (next_out(interface)->tot_len > buffer.len) {
             remove_next(interface);
             ++interface->dropped_out;
         } else {
-            batch.lengths[done++] = copy_next(interface, &buffer);
+            batch.lengths[done++] = copy_next(interface, &buffer, batch.offset);
         }
     }
     return MP_OBJ_NEW_SMALL_INT(done);
@@ -505,11 +551,13 @@ static mp_obj_t bridge_frames_in(size_t n_args, const mp_obj_t *args) {
     interface_t *interface = interface_of(args[0]);
     batch_t batch = batch_of(args, MP_BUFFER_READ);
     for (size_t i = 0; i < batch.count; ++i) {
-        mp_buffer_info_t buffer = buffer_from(batch.buffers[i], batch.offset, MP_BUFFER_READ);
+        mp_buffer_info_t buffer = buffer_from(batch.buffers[i], batch.offset, MP_BUFFER_READ,
+            interface->offload & OFFLOAD_IN);
         if (batch.lengths[i] > buffer.len) {
             ++interface->dropped_in;
         } else {
-            input(interface, buffer.buf, batch.lengths[i]);
+            const void *header = (char *)buffer.buf - batch.offset;
+            input(interface, header, buffer.buf, batch.lengths[i]);
         }
     }
     mp_hal_signal_event();

@@ -365,3 +365,108 @@ print(before - gc.mem_free() < 100 * 16)
 """
     )
     assert said == "True\n"
+
+
+OFFLOADING = r"""
+HEADER = 12
+OUT, IN = 1, 2
+buf = bytearray(HEADER + 1518)
+headers = []
+
+def transmit(nic):
+    while length := nic.frame_out(buf, HEADER):
+        frame = bytes(buf[HEADER:HEADER + length])
+        frames.append(frame)
+        headers.append(bytes(buf[:10]))
+        reply = answer(frame)
+        if reply:
+            nic.frame_in(bytes(HEADER) + reply, HEADER)
+
+def is_right(frame):
+    segment = frame[26:34] + struct.pack(">HH", frame[23], len(frame) - 34) + frame[34:]
+    return checksum(segment + bytes(len(segment) % 2)) == 0
+"""
+
+
+def test_the_device_is_asked_for_checksums_of_tcp(board):
+    said = board().exec(
+        PEER
+        + OFFLOADING
+        + "nic = make(transmit, offload=OUT)\n"
+        + UDP
+        + r"""
+print(ask(s, b"hello")[0], is_right(frames[-1]), headers[-1] == bytes(10))
+c = socket.socket()
+c.setblocking(False)
+try:
+    c.connect(("10.0.0.2", 80))
+except OSError:
+    pass
+time.sleep_ms(10)
+n = max(i for i, f in enumerate(frames) if f[12:14] == b"\x08\0" and f[23] == 6)
+flags, _, _, _, start, offset = struct.unpack("<BBHHHH", headers[n])
+frame = bytearray(frames[n])
+print(flags, start, offset, is_right(frame))
+frame[start + offset:start + offset + 2] = struct.pack(">H", checksum(frame[start:]))
+print(is_right(frame))
+"""
+    )
+    assert said == "b'hello' True True\n1 34 16 False\nTrue\n"
+
+
+def test_the_device_says_which_checksums_are_right(board):
+    said = board().exec(
+        PEER
+        + OFFLOADING
+        + r"""
+def broken(flags, payload):
+    frame = bytearray(udp_reply(frames[-1])[:-5] + payload)
+    frame[40:42] = b"\x12\x34"
+    return bytes([flags]) + bytes(HEADER - 1) + bytes(frame)
+
+for offload in (0, OUT, IN, OUT | IN):
+    nic = make(transmit, offload=offload)
+"""
+        + "    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n    s.settimeout(10)\n"
+        + r"""
+    ask(s, b"hello")
+    for flags, payload in ((0, b"plain"), (1, b"began"), (2, b"check"), (4, b"other")):
+        nic.frame_in(broken(flags, payload), HEADER)
+        frame = broken(flags, payload.upper())
+        nic.frames_in([frame], array("H", [len(frame) - HEADER]), HEADER, 1)
+    s.settimeout(0)
+    got = []
+    try:
+        while True:
+            got.append(s.recv(100))
+    except OSError:
+        print(offload, got)
+    s.close()
+    nic.deinit()
+"""
+    )
+    right = "[b'began', b'BEGAN', b'check', b'CHECK']"
+    assert said == f"0 []\n1 []\n2 {right}\n3 {right}\n"
+
+
+def test_what_the_device_is_told_needs_room(board):
+    said = board().exec(
+        PEER
+        + OFFLOADING
+        + r"""
+nic = make(print, offload=3)
+for call in (
+    lambda: nic.frame_in(bytes(100)),
+    lambda: nic.frame_in(bytes(100), 9),
+    lambda: nic.frame_out(buf, 9),
+    lambda: nic.frames_in([bytes(100)], array("H", [60]), 9, 1),
+    lambda: network.Bridge(BOARD, print, offload=4),
+):
+    try:
+        print(call())
+    except ValueError as error:
+        print(error)
+"""
+    )
+    assert said.count("the offset is less than 10") == 4
+    assert said.splitlines()[-1] == "offload is not 0 to 3"

@@ -247,6 +247,35 @@ def test_the_cable(board):
         b.exec("while not nic.isconnected(): time.sleep_ms(1)")
 
 
+def test_ipv6_with_a_router(board, legacy):
+    b = board(devices=[CARD], legacy=legacy, extra=USER)
+    b.exec("""
+        import network, socket, time
+        nic = network.LAN()
+        nic.active(True)
+        def addresses():
+            return [address for address, state, *_ in nic.ipconfig("addr6") if state & 0x10]
+        while not any(address.startswith("FEC0:") for address in addresses()):
+            time.sleep_ms(1)
+    """)
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener:
+        listener.settimeout(30)
+        b.start(f"""
+            s = socket.socket(socket.AF_INET6)
+            s.connect(("fec0::2", {listener.getsockname()[1]}))
+            s.write(b"hello" * 10000)
+            s.write(s.read(5))
+            s.close()
+        """)
+        connection, _ = listener.accept()
+        with connection, connection.makefile("rwb") as stream:
+            assert stream.read(50000) == b"hello" * 10000
+            stream.write(b"world")
+            stream.flush()
+            assert stream.read() == b"world"
+        b.finish()
+
+
 def serve(handler):
     """Start a TCP server on the host for one connection; returns its port and its thread."""
     listener = socket.create_server(("127.0.0.1", 0))

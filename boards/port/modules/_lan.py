@@ -4,10 +4,13 @@ import network
 from micropython import const
 
 import mpy_virtio
+from mpy_virtio.device.net import F_CSUM, F_GUEST_CSUM
 from mpy_virtio.errors import DeviceNotReady
 
 # Of network.Bridge.
 _MAX_MTU = const(9000)
+_OFFLOAD_OUT = const(1)
+_OFFLOAD_IN = const(2)
 _MANY = const(32)
 
 # By the address of the card.
@@ -25,7 +28,7 @@ def LAN(transport=None):
     elif _lans:
         address = min(_lans)
     if address not in _lans:
-        lan = _LAN(mpy_virtio.Net(transport))
+        lan = _LAN(mpy_virtio.Net(transport, offload=True))
         address = lan.card.transport.address
         _lans[address] = lan
     return _lans[address]
@@ -34,7 +37,12 @@ def LAN(transport=None):
 class _LAN(network.Bridge):
     def __init__(self, card):
         self.card = card
-        super().__init__(card.mac or _made_up_mac(), self._transmit, mtu=min(card.mtu, _MAX_MTU))
+        super().__init__(
+            card.mac or _made_up_mac(),
+            self._transmit,
+            mtu=min(card.mtu, _MAX_MTU),
+            offload=_offload(card),
+        )
         self._frames_in = self.frames_in
         self._frames_out = self.frames_out
         self._waiting = self.waiting
@@ -54,7 +62,7 @@ class _LAN(network.Bridge):
 
     def _receive(self, queue):
         deliver = self.card.deliver
-        while deliver(self._frames_in, _MANY) == _MANY:
+        while deliver(self._frames_in, _MANY):
             pass
 
     def _transmit(self, _):
@@ -74,6 +82,12 @@ class _LAN(network.Bridge):
     def _config_changed(self, card):
         self.link(card.link)
         card.announce_wanted()
+
+
+def _offload(card):
+    """What network.Bridge calls what the card does about checksums."""
+    out = _OFFLOAD_OUT if card.features & F_CSUM else 0
+    return out | (_OFFLOAD_IN if card.features & F_GUEST_CSUM else 0)
 
 
 def _made_up_mac():
