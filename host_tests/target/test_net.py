@@ -70,6 +70,38 @@ def wire():
     wire.close()
 
 
+@pytest.mark.parametrize("size", [200, 1000])
+def test_frames_in_several_small_buffers(board, wire, legacy, size):
+    b = board(devices=[CARD], legacy=legacy, extra=wire.arguments)
+    b.exec(TAKE_OVER)
+    wire.take_over()
+    b.exec(f"""
+        net = virtio.Net(virtio.probe()[0], buffers=16, buffer_size={size})
+        got = []
+        def take(buffers, lengths, offset, count):
+            for i in range(count):
+                got.append(bytes(buffers[i][offset:offset + lengths[i]]))
+        def take_all(count):
+            while len(got) < count:
+                net.deliver(take)
+            for frame in got:
+                print(len(frame), sum(frame))
+            got.clear()
+    """)
+    head = bytes.fromhex(MAC.replace(":", ""))
+    frames = [head + bytes(i & 0xFF for i in range(length)) for length in (54, 194, 195, 1508)]
+    for _ in range(10):
+        for frame in frames:
+            wire.send(frame)
+        # Longer than the MTU allows.
+        wire.send(head + bytes(1600))
+        said = b.exec("take_all(5)")
+        assert said.splitlines() == [f"{len(f)} {sum(f)}" for f in frames] + ["0 0"]
+        wire.send(frames[-1])
+        said = b.exec("n = net.receive_into(buf)\nprint(n, sum(buf[:n]))")
+        assert said == f"1514 {sum(frames[-1])}\n"
+
+
 @pytest.mark.parametrize("options", ["", ",event_idx=off,indirect_desc=off"])
 def test_frames_go_out_and_come_in(board, wire, legacy, options):
     b = board(devices=[CARD + options], legacy=legacy, extra=wire.arguments)

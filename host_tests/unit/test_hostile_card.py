@@ -75,8 +75,8 @@ class HostileCard(Hostile, net.NetModel):
         HostileCard.moved += 1
         return super()._send(chain)
 
-    def receive(self, frame, header=None, length=None):
-        came = super().receive(frame, header, length)
+    def receive(self, frame, **lies):
+        came = super().receive(frame, **lies)
         HostileCard.moved += came
         return came
 
@@ -113,15 +113,32 @@ class CardMachine(RuleBasedStateMachine):
         any_layout=st.booleans(),
         size=st.sampled_from([4, 16, 32]),
         buffers=st.sampled_from([None, 3]),
+        merging=st.booleans(),
+        buffer_size=st.sampled_from([None, 60]),
+        offload=st.booleans(),
         irq=st.sampled_from([None, 7]),
         handler=st.booleans(),
     )
-    def set_up(self, version, ring_features, any_layout, size, buffers, irq, handler):
-        offered = FEATURES | ring_features
+    def set_up(
+        self,
+        version,
+        ring_features,
+        any_layout,
+        size,
+        buffers,
+        merging,
+        buffer_size,
+        offload,
+        irq,
+        handler,
+    ):
+        offered = FEATURES | ring_features | net.CSUM | net.GUEST_CSUM
+        offered |= net.MRG_RXBUF if merging else 0
         if version == 1 and any_layout:
             offered |= net.ANY_LAYOUT
         self.model = HostileCard(version=version, features=offered, irq=irq, mtu=MTU)
-        self.options = {"queue_size": size, "buffers": buffers}
+        self.options = {"queue_size": size, "buffers": buffers, "offload": offload}
+        self.options["buffer_size"] = buffer_size
         self.handler = handler and irq is not None
         self.drive()
 
@@ -346,6 +363,14 @@ class CardMachine(RuleBasedStateMachine):
     def lie_about_a_length(self, length):
         self.lie()
         self.model.receive(self.payload(20), length=length)
+
+    @rule(
+        buffers=st.sampled_from([0, 1, 2, 3, 33, 0x8000, 0xFFFF]),
+        length=st.sampled_from([1, 48, 49, LONGEST, LONGEST + 1, 200]),
+    )
+    def lie_about_buffers(self, buffers, length):
+        self.lie()
+        self.model.receive(self.payload(length), buffers=buffers, flags=buffers & 3)
 
     @rule(header=st.binary(max_size=12))
     def put_rubbish_into_a_header(self, header):
