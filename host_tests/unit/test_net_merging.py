@@ -1,6 +1,7 @@
 """Frames that a card puts into several buffers (VIRTIO_NET_F_MRG_RXBUF)."""
 
 import clock
+import interrupts
 import memory
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from model import NetModel
 from model.net import ANY_LAYOUT, CTRL_RX, CTRL_VQ, MRG_RXBUF, STATUS
 from model.registers import FAILED
-from mpy_virtio import MMIOTransport, errors
+from mpy_virtio import MMIOTransport, errors, port
 from mpy_virtio.device.net import Net
 from mpy_virtio.features import EVENT_IDX
 
@@ -84,6 +85,27 @@ def test_a_batch_ends_with_a_frame_in_several_buffers(options):
     for frame in frames:
         assert model.receive(frame)
     assert drain(net) == [frames[:3], frames[3:5], frames[5:]]
+
+
+@KINDS
+def test_a_handler_is_called_again_for_what_is_behind_it(options, monkeypatch):
+    monkeypatch.setattr(port, "irq", interrupts.irq)
+    memory.reset()
+    interrupts.reset()
+    model = NetModel(irq=7, **options)
+    net = Net(MMIOTransport(model.address, irq=7), buffers=16, buffer_size=256)
+    frames = [pattern(length) for length in (60, 600, 61, 601, 62)]
+    got = []
+
+    def take(buffers, lengths, offset, count):
+        got.extend(bytes(buffers[i][offset : offset + lengths[i]]) for i in range(count))
+
+    net.on_receive(lambda _: net.deliver(take))
+    with model.witnessing():
+        for frame in frames:
+            assert model.receive(frame)
+    clock.look()
+    assert got == frames
 
 
 @KINDS

@@ -120,7 +120,8 @@ class FrameQueue(VirtQueue):
         `buffers[i]` begins at `offset`, behind its header, and has `lengths[i]` bytes, 0 if it was
         longer than a frame can be, and is lost. They are the device's again when `take` has
         returned. Returns how many there were, and 0 if there is none, and `take` is not called
-        then; nor is it amid another deliver().
+        then; nor is it amid another deliver(). If there were fewer than `most`, and others are
+        there, the handler is called.
         """
         frames = self._frames
         try:

@@ -29,7 +29,8 @@ those of its buffer are.
 - `collect(parts, most)`: hand out the first idle buffers, up to `most` frames, after a take_in()
   of so many. Where the device writes frames, their lengths are set, to 0 for one that is longer
   than the view that it is to be put together in. Returns how many these are; 0 also when some
-  are handed out already; or UNUSABLE. If it is more than 0, interrupts wait for give().
+  are handed out already; or UNUSABLE. If it is more than 0, interrupts wait for give(). So does
+  the handler, if a frame in several buffers has ended the batch.
 - `give(frames, count)`: make the first idle buffers available, with frames of the lengths in them
   that were set, if the device reads them, or else all; nothing is handed out any more. Notifies
   the device if it wants to be. Returns 0, 1 if an interrupt has waited, UNUSABLE or NOT_READY; and

@@ -214,6 +214,8 @@ def _show(parts, half, n, at):
         f[_SIZES][n] = length - f[_HEADER] if length <= len(spare) else 0
         f[known] = 0
         parts[2][half][n] = spare
+        # It is the last. More may be there, for which no interrupt comes.
+        f[_QUEUE][_MISSED] = 1
         return f[entry + _PARTS]
     if f[known] != entry:
         parts[2][half][n] = _view(parts, entry)

@@ -94,61 +94,48 @@ def take_in(frames, most: int) -> int:
         room = f[_ROOM]
     elif q[_DISTRUST]:
         room = -1
-    missing = 0
+    parts = 1
     taken = 0
     while taken < most:
-        ahead = (used[1] - last) & 0xFFFF
-        if not ahead and not lag and q[_EVENT_IDX]:
+        there = (used[1] - last) & 0xFFFF
+        if not there and not lag and q[_EVENT_IDX]:
             # No interrupt comes of what the device returned before it saw used_event move.
             fence()
-            ahead = (used[1] - last) & 0xFFFF
-        if not ahead:
+            there = (used[1] - last) & 0xFFFF
+        if not there:
             break
-        if ahead > q[_IN_FLIGHT]:
+        if there > q[_IN_FLIGHT]:
             q[_PROBLEM] = _AHEAD
-            q[_PROBLEM_VALUE] = ahead
+            q[_PROBLEM_VALUE] = there
             q[_PROBLEM_LIMIT] = q[_IN_FLIGHT]
             return _UNUSABLE
+        ahead = there
+        if ahead > most - taken:
+            ahead = most - taken
         fence()
         done = 0
-        while done < ahead and taken < most:
+        while done < ahead:
             at = (last & mask) << 1
             token = elements[at]
-            lead = least
-            if missing:
-                # The others have no header.
-                lead = 0
-            length = elements[at + 1] - lead
+            length = elements[at + 1] - least
             if uint(token) >= uint(size) or q[_HEADS + (token << 3)] != _WITH_DEVICE:
                 q[_PROBLEM] = _NOT_IN_FLIGHT
                 q[_PROBLEM_VALUE] = token
                 return _UNUSABLE
-            if uint(length) > uint(room + least - lead):
-                q[_PROBLEM_VALUE] = length + lead
+            if uint(length) > uint(room):
+                q[_PROBLEM_VALUE] = length + least
                 q[_PROBLEM] = _TOO_LONG
                 q[_PROBLEM_LIMIT] = least + room
-                if uint(length + lead) < uint(lead):
+                if uint(length + least) < uint(least):
                     q[_PROBLEM] = _TOO_SHORT
-                    q[_PROBLEM_LIMIT] = lead
+                    q[_PROBLEM_LIMIT] = least
                 return _UNUSABLE
             entry = _BUFFERS + (token << shift)
             if merges:
-                if missing:
-                    missing -= 1
-                else:
-                    parts = ptr16(f[entry])[0]
-                    if not parts or parts > ahead - done:
-                        q[_PROBLEM] = _BAD_PARTS
-                        q[_PROBLEM_VALUE] = parts
-                        q[_PROBLEM_LIMIT] = ahead - done
-                        return _UNUSABLE
-                    f[entry + _PARTS] = parts
-                    missing = parts - 1
-                    if missing:
-                        # There is room for one only to be put together in.
-                        most = taken + 1
-            if not missing:
-                taken += 1
+                parts = ptr16(f[entry])[0]
+                f[entry + _PARTS] = parts
+                if parts != 1:
+                    break
             q[_HEADS + (token << 3)] = _FREE_STATE
             f[entry + _FRAME_LENGTH] = length
             f[place] = entry
@@ -157,12 +144,70 @@ def take_in(frames, most: int) -> int:
                 place = first
             last += 1
             done += 1
+        taken += done
         q[_IN_FLIGHT] -= done
         f[_IDLE] += done
         last &= 0xFFFF
         q[_LAST_USED] = last
         ptr16(q[_AVAIL])[2 + size] = last - lag
+        if parts != 1:
+            if int(take_several(frames, parts, there - done, place)) < 0:
+                return _UNUSABLE
+            # There is room for one only to be put together in.
+            return taken + 1
     return taken
+
+
+@micropython.viper
+def take_several(frames, parts: int, there: int, place: int) -> int:
+    # A frame in the next used buffers, the first of which was checked; `there` are so many.
+    f = ptr32(frames)
+    q = ptr32(f[_QUEUE])
+    if not parts or parts > there:
+        q[_PROBLEM] = _BAD_PARTS
+        q[_PROBLEM_VALUE] = parts
+        q[_PROBLEM_LIMIT] = there
+        return _UNUSABLE
+    elements = ptr32(q[_USED] + 4)
+    size = q[_SIZE]
+    last = q[_LAST_USED]
+    first = _BUFFERS + _PLACE
+    end = first + (f[_BUFFER_COUNT] << 2)
+    shift = 3 - f[_ENTRIES]
+    header = f[_HEADER]
+    room = header + f[_ROOM]
+    done = 0
+    while done < parts:
+        at = (last & size - 1) << 1
+        token = elements[at]
+        length = elements[at + 1]
+        if uint(token) >= uint(size) or q[_HEADS + (token << 3)] != _WITH_DEVICE:
+            q[_PROBLEM] = _NOT_IN_FLIGHT
+            q[_PROBLEM_VALUE] = token
+            return _UNUSABLE
+        if uint(length) > uint(room) or not done and length < header:
+            q[_PROBLEM] = _TOO_LONG
+            q[_PROBLEM_VALUE] = length
+            q[_PROBLEM_LIMIT] = room
+            return _UNUSABLE
+        entry = _BUFFERS + (token << shift)
+        q[_HEADS + (token << 3)] = _FREE_STATE
+        f[entry + _PARTS] = parts
+        f[entry + _FRAME_LENGTH] = length
+        if not done:
+            # The others have no header.
+            f[entry + _FRAME_LENGTH] = length - header
+        f[place] = entry
+        place += 4
+        if place == end:
+            place = first
+        last += 1
+        done += 1
+    q[_IN_FLIGHT] -= done
+    f[_IDLE] += done
+    q[_LAST_USED] = last & 0xFFFF
+    ptr16(q[_AVAIL])[2 + size] = last - q[_LAG]
+    return 0
 
 
 @micropython.viper
@@ -181,8 +226,10 @@ def collect(parts, most: int) -> int:
         result = int(take_in(frames, most - f[_IDLE]))
         if result < 0:
             return result
-    idle = f[_IDLE]
-    if idle <= 0 or most <= 0:
+    shown = f[_IDLE]
+    if shown > most:
+        shown = most
+    if shown <= 0:
         return 0
     half = int(f[_FIRST] >= count >> 1)
     first = _BUFFERS + _PLACE
@@ -193,29 +240,31 @@ def collect(parts, most: int) -> int:
     sizes = ptr16(f[_SIZES])
     known = _BUFFERS + (count << 2) + half * count
     n = 0
-    out = 0
-    while n < most and out < idle:
+    out = shown
+    while n < shown:
         entry = f[place]
-        buffers = 1
         if writes:
             sizes[n] = f[entry + _FRAME_LENGTH]
-            buffers = f[entry + _PARTS]
-        if buffers > 1:
-            spare = views[count]
-            length = int(gather(parts, out, spare, 0))
-            sizes[n] = 0
-            if length <= int(len(spare)):
-                sizes[n] = length - f[_HEADER]
-            batch[n] = spare
-            f[known] = 0
-        elif f[known] != entry:
+            if f[entry + _PARTS] != 1:
+                # It is the last. More may be there, for which no interrupt comes.
+                q[_MISSED] = 1
+                out = n + f[entry + _PARTS]
+                spare = views[count]
+                length = int(gather(parts, n, spare, 0))
+                sizes[n] = 0
+                if length <= int(len(spare)):
+                    sizes[n] = length - f[_HEADER]
+                batch[n] = spare
+                f[known] = 0
+                shown = n + 1
+                entry = 0
+        if f[known] != entry:
             batch[n] = views[(entry - _BUFFERS) >> 2]
             f[known] = entry
         known += 1
-        out += buffers
-        place += 4 * buffers
-        if place >= end:
-            place -= end - first
+        place += 4
+        if place == end:
+            place = first
         n += 1
     f[_OUT] = out
     f[_HALF] = half

@@ -62,7 +62,7 @@ class _LAN(network.Bridge):
 
     def _receive(self, queue):
         deliver = self.card.deliver
-        while deliver(self._frames_in, _MANY):
+        while deliver(self._frames_in, _MANY) == _MANY:
             pass
 
     def _transmit(self, _):
