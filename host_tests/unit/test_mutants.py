@@ -190,7 +190,7 @@ MUTANTS = {
     ),
     "used index of frames not bounded, in viper": (
         "queue/frames_viper.py",
-        "if ahead > q[_IN_FLIGHT]:",
+        "if there > q[_IN_FLIGHT]:",
         "if False:",
         "test_net.py::test_a_card_that_lies",
     ),
@@ -202,8 +202,9 @@ MUTANTS = {
     ),
     "used id of a frame not checked, in viper": (
         "queue/frames_viper.py",
-        " or q[_HEADS + (token << 3)] != _WITH_DEVICE:",
-        ":",
+        "- least\n            if uint(token) >= uint(size) or"
+        " q[_HEADS + (token << 3)] != _WITH_DEVICE:",
+        "- least\n            if uint(token) >= uint(size):",
         "test_net.py::test_a_card_that_lies",
     ),
     "used length of a frame not checked": (
@@ -214,7 +215,7 @@ MUTANTS = {
     ),
     "used length of a frame not checked, in viper": (
         "queue/frames_viper.py",
-        "if uint(length) > uint(room + least - lead):",
+        "if uint(length) > uint(room):",
         "if False:",
         "test_net.py::test_a_card_that_says_it_wrote_what_it_reads",
     ),
@@ -226,9 +227,22 @@ MUTANTS = {
     ),
     "number of a frame's buffers not checked, in viper": (
         "queue/frames_viper.py",
-        "if not parts or parts > ahead - done:",
+        "if not parts or parts > there:",
         "if False:",
         "test_net_merging.py::test_a_number_of_buffers_that_cannot_be_breaks_the_queue",
+    ),
+    "used id of a later buffer of a frame not checked, in viper": (
+        "queue/frames_viper.py",
+        "elements[at + 1]\n        if uint(token) >= uint(size) or"
+        " q[_HEADS + (token << 3)] != _WITH_DEVICE:",
+        "elements[at + 1]\n        if False:",
+        "test_net_merging.py::test_a_lie_about_a_later_buffer_breaks_the_queue",
+    ),
+    "used length of a later buffer of a frame not checked, in viper": (
+        "queue/frames_viper.py",
+        "if uint(length) > uint(room) or not done and length < header:",
+        "if False:",
+        "test_net_merging.py::test_a_lie_about_a_later_buffer_breaks_the_queue",
     ),
     "a frame put together beyond its room": (
         "queue/frames_bytecode.py",

@@ -168,17 +168,28 @@ def test_fewer_buffers_than_there_are_is_two_frames(options):
     assert drain(net) == [[pattern(244), pattern(50)]]
 
 
+LIES = {
+    "id_out_of_range": "id [0-9]+, which is not in flight",
+    "id_not_outstanding": "id [0-9]+, which is not in flight",
+    "id_high_bits": "id 65[0-9]+, which is not in flight",
+    "length_too_long": "length 257 for 256 writable bytes",
+}
+
+
 @KINDS
-def test_a_length_beyond_a_later_buffer_breaks_the_queue(options):
+@pytest.mark.parametrize("lie", LIES)
+def test_a_lie_about_a_later_buffer_breaks_the_queue(options, lie):
     model, net = make(**options)
     push = model._push
 
-    def lie(request, length):
-        push(request, 257 if length == 56 else length)
+    def push_and_lie(request, length):
+        if length < 256:
+            model.misbehave(lie)
+        push(request, length)
 
-    model._push = lie
+    model._push = push_and_lie
     assert model.receive(pattern(300))
-    with pytest.raises(errors.DeviceBroken, match="length 257 for 256 writable bytes"):
+    with pytest.raises(errors.DeviceBroken, match=LIES[lie]):
         drain(net)
 
 
