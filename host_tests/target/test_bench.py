@@ -71,7 +71,7 @@ def test_the_other_parts_have_figures(firmware_elf, part):
 
 def test_a_round_of_frames_has_figures_of_the_board_and_of_c(firmware_elf):
     figures = net.measure_frames(BOARD, rounds=1, counts={1: 50, 32: 320})
-    assert len(figures) == 8
+    assert len(figures) == 10
     assert all(figure.value > 0 and figure.c > 0 for figure in figures)
 
 

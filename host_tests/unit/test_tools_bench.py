@@ -74,19 +74,18 @@ def test_cases_are_reads_and_writes_with_names_of_their_own():
 
 
 def test_rates_are_frames_a_second_beside_those_of_c():
-    one = net.rates("out", 64, 32, [300.0, 100.0, 200.0], [400.0, 800.0, 100.0])
+    one = net.rates("out, 64 B, singly", [300.0, 100.0, 200.0], [400.0, 800.0, 100.0])
     assert (one.value, one.c, one.ratio, one.best_ratio) == (200, 400, 0.5, 0.375)
-    assert one.name == "out, 64 B, batches of 32"
-    assert net.rates("in", 64, 1, [1.0], [1.0]).name == "in, 64 B, one by one"
+    assert one.name == "out, 64 B, singly"
 
 
 def test_the_report_of_the_network_has_rates_first():
     speeds = {"out": [40.0, 50.0, 60.0], "streams_out": [30.0, 40.0, 50.0]}
     figures = [net.speed(what, speeds) for what in speeds]
-    lines = net.report([*figures, net.rates("out", 64, 32, [3000.0], [4000.0])])
+    lines = net.report([*figures, net.rates("out, 64 B, singly", [3000.0], [4000.0])])
     assert [line.split() for line in lines[:2]] == [
         "frames a second board C ratio best".split(),
-        "out, 64 B, batches of 32 3,000 4,000 0.75 0.75".split(),
+        "out, 64 B, singly 3,000 4,000 0.75 0.75".split(),
     ]
     assert "TCP out" in lines[2] and "50 MB/s" in lines[2]
     assert "0.80 of plain sockets" in lines[3]

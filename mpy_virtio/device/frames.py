@@ -23,9 +23,9 @@ _QUEUE = const(10)
 _SIZES = const(11)
 _MERGES = const(12)
 _OFFLOADS = const(14)
-_BUFFERS = const(15)
-_PLACE = const(2)
-_PARTS = const(3)
+_BUFFERS = const(22)
+_PARTS = const(2)
+_PLACE = const(3)
 
 _BUSY = const(17)
 _DISTRUST = const(25)
@@ -66,7 +66,7 @@ class FrameQueue(VirtQueue):
         views = [block.data[lead:] for block in self._blocks]
         if merges:
             views.append(Buffer(lead + header + longest).data[lead:])
-        self._frames = frames = twin.words(_BUFFERS + 6 * count)
+        self._frames = frames = twin.words(_BUFFERS + 4 * count)
         frames[_BUFFER_COUNT] = frames[_IDLE] = count
         frames[_ENTRIES] = 1 if joined else 2
         frames[_HEADER] = header
@@ -77,13 +77,12 @@ class FrameQueue(VirtQueue):
         frames[_OFFLOADS] = int(offloads)
         for number in range(count):
             at = _BUFFERS + 4 * number
+            head = number * frames[_ENTRIES]
             start = self._blocks[number].addr + lead
-            length_at = self._describe(number * frames[_ENTRIES], start)
+            length_at = self._describe(head, start)
             frames[at] = start + _NUM_BUFFERS if merges else length_at
-            frames[at + _PLACE] = at
             frames[at + _PARTS] = 1
-        for at in range(_BUFFERS + 4 * count, _BUFFERS + 6 * count):
-            frames[at] = 0
+            frames[at + _PLACE] = head
         # What take() and fill() get.
         self._batches = ([None] * count, [None] * count)
         self._lengths = array("H", [0] * count)
@@ -178,9 +177,9 @@ class FrameQueue(VirtQueue):
         self.notify_of_all()
         return 0
 
-    def push(self, frame):
+    def push(self, frame, looks=1):
         """Send a copy of a frame; returns whether there was room."""
-        result = _push(self.parts, frame)
+        result = _push(self.parts, frame, looks)
         return not result or self.pushed(result)
 
     def pushed(self, result):

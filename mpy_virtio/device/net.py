@@ -183,13 +183,13 @@ class Net(Device):
         ValueError if it is empty, or longer than the MTU allows. Waits for room, and raises
         OSError(ETIMEDOUT) if there is none for `timeout_ms`.
         """
-        result = _push(self._parts_out, frame)
+        result = _push(self._parts_out, frame, _LOOKS)
         if not result:
             return
         queue = self._frames_out
         if not queue.pushed(result):
             start = ticks_ms()
-            while not queue.push(frame):
+            while not queue.push(frame, _LOOKS):
                 _wait(queue, start, timeout_ms)
 
     async def asend(self, frame, timeout_ms=5000):

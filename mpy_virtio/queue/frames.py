@@ -11,18 +11,23 @@ of idle buffers, so that many a batch is there from the last time.
 With VIRTIO_NET_F_MRG_RXBUF a frame can be in several buffers; only the first has a header. They
 are copied into one more view, the last one, when the frame is handed out in a batch.
 
-`frames` is `words(15 + 6 * count)`. In front are the number of buffers, how many descriptors each
+`frames` is `words(22 + 4 * count)`. In front are the number of buffers, how many descriptors each
 takes, the size of a header, how many bytes of a frame fit behind it, whether the device writes
 them, which place of the queue of idle buffers is its first, how many there are, how many of these
 are handed out in a batch, in which list, what the last descriptor has beside the frame, and
 references to `state`, as in hot.py, and to the lengths of the frames in a batch, an array("H");
 then, whether a frame can be in several buffers, how many buffers of a frame are still to be taken
-in, and whether headers can ask for anything. Then come four words for each buffer: the address of
-the length in that descriptor, or, if the device writes it, of the number of buffers in its header;
-the length of the frame that the device wrote; the third is, of the place that has this number,
-where the words of the buffer are that stands there in the queue of idle ones; and in how many
-buffers the frame is that begins in this one. Behind them is, for each item of both lists, where
-those of its buffer are.
+in, whether headers can ask for anything, and how often the device has returned a buffer before one
+that it had got earlier. Of each list there are the place where it begins, how many buffers it
+shows, and the number of changes of the order at that time.
+
+Then come four words for each buffer: the address of the length in its last descriptor, or, if the
+device writes it, of the number of buffers in its header; the length of the frame that the device
+wrote; in how many buffers the frame is that begins in this one; and the fourth is, of the place
+that has this number, the head of the buffer that is there. The idle buffers are at the first
+places. Behind them, around to the first, are those that the device has, in the order in which it
+got them: so each is at its place already when they are returned in that order, and one that is
+not there, or out of order among them, is not in flight.
 
 - `take_in(frames, most)`: make idle what the device has returned, up to `most` frames, or one in
   several buffers. Returns how many these are, or UNUSABLE.
@@ -35,8 +40,8 @@ those of its buffer are.
   that were set, if the device reads them, or else all; nothing is handed out any more. Notifies
   the device if it wants to be. Returns 0, 1 if an interrupt has waited, UNUSABLE or NOT_READY; and
   BAD_LENGTH or BAD_COUNT, with nothing done, for what cannot be.
-- `push(parts, frame)`: send a copy of a frame. Returns 0, 1 if an interrupt has waited, FULL,
-  BAD_LENGTH, UNUSABLE or NOT_READY.
+- `push(parts, frame, looks)`: send a copy of a frame, after a wait for room for so many looks.
+  Returns 0, 1 if an interrupt has waited, FULL, BAD_LENGTH, UNUSABLE or NOT_READY.
 - `pull(parts, buf, looks)`: wait for a frame for so many looks, and copy it, or as much as there
   is room for. Returns how much that is, or NOTHING, UNUSABLE or NOT_READY.
 """

@@ -25,11 +25,6 @@ _PROBLEM_VALUE = const(19)
 _PROBLEM_LIMIT = const(20)
 _DISTRUST = const(25)
 _MISSED = const(26)
-_HEADS = const(28)
-
-_STATE = const(0)
-_FREE_STATE = const(0)
-_WITH_DEVICE = const(1)
 
 _BUFFER_COUNT = const(0)
 _ENTRIES = const(1)
@@ -46,11 +41,17 @@ _SIZES = const(11)
 _MERGES = const(12)
 _MISSING = const(13)
 _OFFLOADS = const(14)
-_BUFFERS = const(15)
+_ORDER = const(15)
+_LISTS = const(16)
+_BUFFERS = const(22)
 
 _FRAME_LENGTH = const(1)
-_PLACE = const(2)
-_PARTS = const(3)
+_PARTS = const(2)
+_PLACE = const(3)
+
+_LIST_FIRST = const(0)
+_LIST_COUNT = const(1)
+_LIST_ORDER = const(2)
 
 _NOTHING = const(-1)
 _UNUSABLE = const(-2)
@@ -120,11 +121,12 @@ def _take_part(q, f, ahead):
     element = q[_USED] + 4 + 8 * (q[_LAST_USED] & (size - 1))
     token = mem32[element] & _WORD
     length = mem32[element + 4] & _WORD
-    head = _HEADS + (token << 3)
     missing = f[_MISSING]
     limit = f[_HEADER] + f[_ROOM] if f[_WRITES] else 0
     least = f[_HEADER] if f[_WRITES] and not missing else 0
-    if token >= size or q[head + _STATE] != _WITH_DEVICE:
+    place = _place(f, f[_IDLE])
+    found = place if f[place] == token else _find(f, token)
+    if not found:
         _problem(q, _NOT_IN_FLIGHT, token, 0)
         return False
     if length > limit and (f[_WRITES] or not q[_DISTRUST]):
@@ -141,18 +143,32 @@ def _take_part(q, f, ahead):
             _problem(q, _BAD_PARTS, parts, ahead)
             return False
     missing = missing - 1 if missing else 0
-    place = (f[_FIRST] + f[_IDLE]) % f[_BUFFER_COUNT]
     following = (q[_LAST_USED] + 1) & 0xFFFF
-    q[head + _STATE] = _FREE_STATE
     q[_LAST_USED] = following
     q[_IN_FLIGHT] -= 1
     mem16[q[_AVAIL] + 4 + 2 * size] = following - q[_LAG]
-    f[_BUFFERS + (place << 2) + _PLACE] = entry
+    f[found] = f[place]
+    f[place] = token
+    f[_ORDER] += found != place
     f[entry + _FRAME_LENGTH] = length - least
     f[entry + _PARTS] = parts
     f[_MISSING] = missing
     f[_IDLE] += 1
     return True
+
+
+def _place(f, n):
+    """The n-th place of the queue, from the first idle buffer on; it has a head."""
+    return _BUFFERS + ((f[_FIRST] + n) % f[_BUFFER_COUNT] << 2) + _PLACE
+
+
+def _find(f, token):
+    """The place of a buffer that the device has, or 0 if it has not got it."""
+    for n in range(f[_IDLE], f[_BUFFER_COUNT]):
+        place = _place(f, n)
+        if f[place] == token:
+            return place
+    return 0
 
 
 def _problem(q, what, value, limit):
@@ -187,8 +203,14 @@ def _collect(parts, most):
     half = int(f[_FIRST] >= f[_BUFFER_COUNT] >> 1)
     shown = out = 0
     while shown < most and out < f[_IDLE]:
-        out += _show(parts, half, shown, out)
+        out += _measure(parts, half, shown) if f[_WRITES] else 1
         shown += 1
+    _show(parts, half, shown)
+    if out != shown:
+        # The last is a frame in several buffers. More may be there, without another interrupt.
+        f[_QUEUE][_MISSED] = 1
+        f[_LISTS + 3 * half + _LIST_COUNT] = shown - 1
+        parts[2][half][shown - 1] = parts[1][f[_BUFFER_COUNT]]
     f[_OUT] = out
     f[_HALF] = half
     return shown
@@ -203,26 +225,35 @@ def _recover(f):
     return 0
 
 
-def _show(parts, half, n, at):
-    """Hand out the n-th frame, whose first buffer is the at-th idle one; in how many it is."""
+def _measure(parts, half, n):
+    """Set the length of the n-th frame, before which each is in one buffer; in how many it is."""
     f = parts[0]
-    entry = _idle(f, at)
-    known = _BUFFERS + 4 * f[_BUFFER_COUNT] + half * f[_BUFFER_COUNT] + n
-    if f[_WRITES] and f[entry + _PARTS] > 1:
-        spare = parts[1][f[_BUFFER_COUNT]]
-        length = _gather(parts, at, spare, 0)
-        f[_SIZES][n] = length - f[_HEADER] if length <= len(spare) else 0
-        f[known] = 0
-        parts[2][half][n] = spare
-        # It is the last. More may be there, for which no interrupt comes.
-        f[_QUEUE][_MISSED] = 1
-        return f[entry + _PARTS]
-    if f[known] != entry:
-        parts[2][half][n] = _view(parts, entry)
-        f[known] = entry
-    if f[_WRITES]:
+    entry = _idle(f, n)
+    if f[entry + _PARTS] == 1:
         f[_SIZES][n] = f[entry + _FRAME_LENGTH]
-    return 1
+    else:
+        spare = parts[1][f[_BUFFER_COUNT]]
+        length = _gather(parts, n, spare, 0)
+        f[_SIZES][n] = length - f[_HEADER] if length <= len(spare) else 0
+    return f[entry + _PARTS]
+
+
+def _show(parts, half, shown):
+    """Have the list of a batch show the first idle buffers."""
+    f = parts[0]
+    known = _LISTS + 3 * half
+    if (
+        f[known + _LIST_FIRST] == f[_FIRST]
+        and f[known + _LIST_COUNT] >= shown
+        and f[known + _LIST_ORDER] == f[_ORDER]
+    ):
+        return
+    f[known + _LIST_COUNT] = 0
+    for n in range(shown):
+        parts[2][half][n] = _view(parts, _idle(f, n))
+    f[known + _LIST_FIRST] = f[_FIRST]
+    f[known + _LIST_ORDER] = f[_ORDER]
+    f[known + _LIST_COUNT] = shown
 
 
 def _gather(parts, at, buf, start):
@@ -249,7 +280,7 @@ def _view(parts, entry):
 
 def _idle(f, n):
     """Where the words of the n-th idle buffer are."""
-    return f[_BUFFERS + ((f[_FIRST] + n) % f[_BUFFER_COUNT] << 2) + _PLACE]
+    return _BUFFERS + 4 * (f[_place(f, n)] // f[_ENTRIES])
 
 
 def give(f, count):
@@ -277,15 +308,14 @@ def _publish(f, count):
 
 
 def _give_one(q, f, length):
+    head = f[_place(f, 0)]
     entry = _idle(f, 0)
-    head = ((entry - _BUFFERS) >> 2) * f[_ENTRIES]
     if length:
         mem32[f[entry]] = length + f[_EXTRA]
     place = (f[_FIRST] + 1) % f[_BUFFER_COUNT]
     idx = q[_AVAIL_IDX]
     following = (idx + 1) & 0xFFFF
     mem16[q[_AVAIL] + 4 + 2 * (idx & (q[_SIZE] - 1))] = head
-    q[_HEADS + (head << 3) + _STATE] = _WITH_DEVICE
     f[_FIRST] = place
     f[_IDLE] -= 1
     q[_IN_FLIGHT] += 1
@@ -294,7 +324,7 @@ def _give_one(q, f, length):
     mem16[q[_AVAIL] + 2] = following
 
 
-def push(parts, frame):
+def push(parts, frame, looks):
     f = parts[0]
     q = f[_QUEUE]
     length = len(frame)
@@ -304,11 +334,12 @@ def push(parts, frame):
         return _FULL
     q[_BUSY] += 1
     try:
-        if not f[_IDLE]:
+        while not f[_IDLE]:
             result = take_in(f, f[_BUFFER_COUNT])
             if result < 0:
                 return result
-            if not result:
+            looks -= 1
+            if not result and looks <= 0:
                 return _FULL
         view = _view(parts, _idle(f, 0))
         if f[_OFFLOADS]:

@@ -27,10 +27,6 @@ _PROBLEM_VALUE = const(19)
 _PROBLEM_LIMIT = const(20)
 _DISTRUST = const(25)
 _MISSED = const(26)
-_HEADS = const(28)
-
-_FREE_STATE = const(0)
-_WITH_DEVICE = const(1)
 
 _BUFFER_COUNT = const(0)
 _ENTRIES = const(1)
@@ -46,11 +42,17 @@ _QUEUE = const(10)
 _SIZES = const(11)
 _MERGES = const(12)
 _OFFLOADS = const(14)
-_BUFFERS = const(15)
+_ORDER = const(15)
+_LISTS = const(16)
+_BUFFERS = const(22)
 
 _FRAME_LENGTH = const(1)
-_PLACE = const(2)
-_PARTS = const(3)
+_PARTS = const(2)
+_PLACE = const(3)
+
+_LIST_FIRST = const(0)
+_LIST_COUNT = const(1)
+_LIST_ORDER = const(2)
 
 # Bytes that are copied in less time than a call takes.
 _SHORT = const(256)
@@ -86,10 +88,11 @@ def take_in(frames, most: int) -> int:
     if place >= end:
         place -= end - first
     shift = 3 - f[_ENTRIES]
+    writes = f[_WRITES]
     merges = f[_MERGES]
     least = 0
     room = 0
-    if f[_WRITES]:
+    if writes:
         least = f[_HEADER]
         room = f[_ROOM]
     elif q[_DISTRUST]:
@@ -117,11 +120,9 @@ def take_in(frames, most: int) -> int:
         while done < ahead:
             at = (last & mask) << 1
             token = elements[at]
-            length = elements[at + 1] - least
-            if uint(token) >= uint(size) or q[_HEADS + (token << 3)] != _WITH_DEVICE:
-                q[_PROBLEM] = _NOT_IN_FLIGHT
-                q[_PROBLEM_VALUE] = token
+            if token != f[place] and int(reorder(frames, token, place, done)) < 0:
                 return _UNUSABLE
+            length = elements[at + 1] - least
             if uint(length) > uint(room):
                 q[_PROBLEM_VALUE] = length + least
                 q[_PROBLEM] = _TOO_LONG
@@ -130,15 +131,14 @@ def take_in(frames, most: int) -> int:
                     q[_PROBLEM] = _TOO_SHORT
                     q[_PROBLEM_LIMIT] = least
                 return _UNUSABLE
-            entry = _BUFFERS + (token << shift)
-            if merges:
-                parts = ptr16(f[entry])[0]
-                f[entry + _PARTS] = parts
-                if parts != 1:
-                    break
-            q[_HEADS + (token << 3)] = _FREE_STATE
-            f[entry + _FRAME_LENGTH] = length
-            f[place] = entry
+            if writes:
+                entry = _BUFFERS + (token << shift)
+                f[entry + _FRAME_LENGTH] = length
+                if merges:
+                    parts = ptr16(f[entry])[0]
+                    f[entry + _PARTS] = parts
+                    if parts != 1:
+                        break
             place += 4
             if place == end:
                 place = first
@@ -160,7 +160,7 @@ def take_in(frames, most: int) -> int:
 
 @micropython.viper
 def take_several(frames, parts: int, there: int, place: int) -> int:
-    # A frame in the next used buffers, the first of which was checked; `there` are so many.
+    # A frame in the next used buffers, of which there are so many; they return to `place` and on.
     f = ptr32(frames)
     q = ptr32(f[_QUEUE])
     if not parts or parts > there:
@@ -180,24 +180,20 @@ def take_several(frames, parts: int, there: int, place: int) -> int:
     while done < parts:
         at = (last & size - 1) << 1
         token = elements[at]
-        length = elements[at + 1]
-        if uint(token) >= uint(size) or q[_HEADS + (token << 3)] != _WITH_DEVICE:
-            q[_PROBLEM] = _NOT_IN_FLIGHT
-            q[_PROBLEM_VALUE] = token
+        if token != f[place] and int(reorder(frames, token, place, done)) < 0:
             return _UNUSABLE
+        length = elements[at + 1]
         if uint(length) > uint(room) or not done and length < header:
             q[_PROBLEM] = _TOO_LONG
             q[_PROBLEM_VALUE] = length
             q[_PROBLEM_LIMIT] = room
             return _UNUSABLE
         entry = _BUFFERS + (token << shift)
-        q[_HEADS + (token << 3)] = _FREE_STATE
         f[entry + _PARTS] = parts
         f[entry + _FRAME_LENGTH] = length
         if not done:
             # The others have no header.
             f[entry + _FRAME_LENGTH] = length - header
-        f[place] = entry
         place += 4
         if place == end:
             place = first
@@ -211,13 +207,37 @@ def take_several(frames, parts: int, there: int, place: int) -> int:
 
 
 @micropython.viper
+def reorder(frames, token: int, place: int, done: int) -> int:
+    # Have the buffer that is returned change places with the one that was given before all others
+    # that the device has; `done` were taken in that are not counted yet.
+    f = ptr32(frames)
+    q = ptr32(f[_QUEUE])
+    first = _BUFFERS + _PLACE
+    end = first + (f[_BUFFER_COUNT] << 2)
+    left = q[_IN_FLIGHT] - done
+    at = place
+    while left:
+        if f[at] == token:
+            f[at] = f[place]
+            f[place] = token
+            f[_ORDER] += 1
+            return 0
+        at += 4
+        if at == end:
+            at = first
+        left -= 1
+    q[_PROBLEM] = _NOT_IN_FLIGHT
+    q[_PROBLEM_VALUE] = token
+    return _UNUSABLE
+
+
+@micropython.viper
 def collect(parts, most: int) -> int:
     frames = parts[0]
     f = ptr32(frames)
     q = ptr32(f[_QUEUE])
     if q[_BUSY]:
         return 0
-    count = f[_BUFFER_COUNT]
     writes = f[_WRITES]
     if writes and f[_IDLE]:
         # Ctrl-C came before they were given back.
@@ -231,44 +251,71 @@ def collect(parts, most: int) -> int:
         shown = most
     if shown <= 0:
         return 0
-    half = int(f[_FIRST] >= count >> 1)
-    first = _BUFFERS + _PLACE
-    end = first + (count << 2)
-    place = first + (f[_FIRST] << 2)
+    f[_OUT] = shown
+    if writes:
+        shown = int(measure(parts, shown))
+    half = int(f[_FIRST] >= f[_BUFFER_COUNT] >> 1)
+    f[_HALF] = half
+    known = ptr32(int(f) + 4 * (_LISTS + 3 * half))
+    same = known[_LIST_FIRST] == f[_FIRST] and known[_LIST_ORDER] == f[_ORDER]
+    if not same or known[_LIST_COUNT] < shown:
+        known[_LIST_FIRST] = f[_FIRST]
+        known[_LIST_COUNT] = shown
+        known[_LIST_ORDER] = f[_ORDER]
+        show(parts, half, shown)
+    if f[_OUT] != shown:
+        # The last is a frame in several buffers. More may be there, without another interrupt.
+        q[_MISSED] = 1
+        known[_LIST_COUNT] = shown - 1
+        parts[2][half][shown - 1] = parts[1][f[_BUFFER_COUNT]]
+    q[_BUSY] = 1
+    return shown
+
+
+@micropython.viper
+def show(parts, half: int, shown: int):
+    # The list has views of that many buffers from now on.
+    f = ptr32(parts[0])
     views = parts[1]
     batch = parts[2][half]
-    sizes = ptr16(f[_SIZES])
-    known = _BUFFERS + (count << 2) + half * count
+    first = _BUFFERS + _PLACE
+    end = first + (f[_BUFFER_COUNT] << 2)
+    place = first + (f[_FIRST] << 2)
+    shift = f[_ENTRIES] - 1
     n = 0
-    out = shown
     while n < shown:
-        entry = f[place]
-        if writes:
-            sizes[n] = f[entry + _FRAME_LENGTH]
-            if f[entry + _PARTS] != 1:
-                # It is the last. More may be there, for which no interrupt comes.
-                q[_MISSED] = 1
-                out = n + f[entry + _PARTS]
-                spare = views[count]
-                length = int(gather(parts, n, spare, 0))
-                sizes[n] = 0
-                if length <= int(len(spare)):
-                    sizes[n] = length - f[_HEADER]
-                batch[n] = spare
-                f[known] = 0
-                shown = n + 1
-                entry = 0
-        if f[known] != entry:
-            batch[n] = views[(entry - _BUFFERS) >> 2]
-            f[known] = entry
-        known += 1
+        batch[n] = views[f[place] >> shift]
         place += 4
         if place == end:
             place = first
         n += 1
-    f[_OUT] = out
-    f[_HALF] = half
-    q[_BUSY] = 1
+
+
+@micropython.viper
+def measure(parts, shown: int) -> int:
+    # Set the lengths of the frames in so many buffers; returns how many frames these are.
+    f = ptr32(parts[0])
+    sizes = ptr16(f[_SIZES])
+    first = _BUFFERS + _PLACE
+    end = first + (f[_BUFFER_COUNT] << 2)
+    place = first + (f[_FIRST] << 2)
+    shift = 3 - f[_ENTRIES]
+    n = 0
+    while n < shown:
+        entry = _BUFFERS + (f[place] << shift)
+        if f[entry + _PARTS] != 1:
+            f[_OUT] = n + f[entry + _PARTS]
+            spare = parts[1][f[_BUFFER_COUNT]]
+            length = int(gather(parts, n, spare, 0))
+            sizes[n] = 0
+            if length <= int(len(spare)):
+                sizes[n] = length - f[_HEADER]
+            return n + 1
+        sizes[n] = f[entry + _FRAME_LENGTH]
+        place += 4
+        if place == end:
+            place = first
+        n += 1
     return n
 
 
@@ -284,11 +331,12 @@ def gather(parts, at: int, buf, start: int) -> int:
     place = first + (f[_FIRST] + at << 2)
     if place >= end:
         place -= end - first
-    left = f[f[place] + _PARTS]
+    shift = 3 - f[_ENTRIES]
+    left = f[_BUFFERS + (f[place] << shift) + _PARTS]
     skipped = start
     done = 0
     while left:
-        entry = f[place]
+        entry = _BUFFERS + (f[place] << shift)
         length += f[entry + _FRAME_LENGTH]
         count = length - start
         if count > room:
@@ -312,34 +360,29 @@ def give(frames, count: int) -> int:
     sizes = ptr16(f[_SIZES])
     if not q[_USABLE]:
         return _UNUSABLE
-    room = f[_ROOM]
     writes = f[_WRITES]
-    if not writes:
-        if count < 0 or count > f[_OUT]:
-            return _BAD_COUNT
-        n = 0
-        while n < count:
-            if not sizes[n] or sizes[n] > room:
-                return _BAD_LENGTH
-            n += 1
-    else:
+    if writes:
         count = f[_IDLE]
-    ring = ptr16(q[_AVAIL])
+    elif count < 0 or count > f[_OUT]:
+        return _BAD_COUNT
+    ring = ptr16(q[_AVAIL] + 4)
     mask = q[_SIZE] - 1
     new = q[_AVAIL_IDX]
     first = _BUFFERS + _PLACE
     end = first + (f[_BUFFER_COUNT] << 2)
     place = first + (f[_FIRST] << 2)
+    room = f[_ROOM]
     extra = f[_EXTRA]
     shift = 3 - f[_ENTRIES]
     n = 0
     while n < count:
-        entry = f[place]
+        head = f[place]
         if not writes:
-            ptr32(f[entry])[0] = sizes[n] + extra
-        head = (entry - _BUFFERS) >> shift
-        ring[2 + (new & mask)] = head
-        q[_HEADS + (head << 3)] = _WITH_DEVICE
+            length = sizes[n]
+            if not length or length > room:
+                return _BAD_LENGTH
+            ptr32(f[_BUFFERS + (head << shift)])[0] = length + extra
+        ring[new & mask] = head
         new += 1
         place += 4
         if place == end:
@@ -351,7 +394,7 @@ def give(frames, count: int) -> int:
     q[_IN_FLIGHT] += count
     q[_AVAIL_IDX] = new
     fence()
-    ring[1] = new
+    ptr16(q[_AVAIL])[1] = new
     f[_OUT] = 0
     q[_BUSY] = 0
     if not ptr32(q[_LIVE])[0]:
@@ -398,7 +441,7 @@ def copy(to, at: int, source, start: int, length: int):
 
 
 @micropython.viper
-def push(parts, frame) -> int:
+def push(parts, frame, looks: int) -> int:
     frames = parts[0]
     f = ptr32(frames)
     q = ptr32(f[_QUEUE])
@@ -409,16 +452,17 @@ def push(parts, frame) -> int:
         return _FULL
     if not q[_USABLE]:
         return _UNUSABLE
-    if not f[_IDLE]:
+    while not f[_IDLE]:
         result = int(take_in(frames, f[_BUFFER_COUNT]))
         if result < 0:
             return result
-        if not result:
+        looks -= 1
+        if not result and looks <= 0:
             return _FULL
     place = f[_FIRST]
-    entry = f[_BUFFERS + (place << 2) + _PLACE]
-    head = (entry - _BUFFERS) >> 3 - f[_ENTRIES]
-    view = parts[1][(entry - _BUFFERS) >> 2]
+    head = f[_BUFFERS + (place << 2) + _PLACE]
+    number = head >> f[_ENTRIES] - 1
+    view = parts[1][number]
     if f[_OFFLOADS]:
         # The flags of its header, which may ask for something since a batch.
         ptr8(view)[0] = 0
@@ -438,11 +482,10 @@ def push(parts, frame) -> int:
             n += 1
     else:
         copy(view, f[_HEADER], frame, 0, length)
-    ptr32(f[entry])[0] = length + f[_EXTRA]
+    ptr32(f[_BUFFERS + (number << 2)])[0] = length + f[_EXTRA]
     ring = ptr16(q[_AVAIL])
     new = q[_AVAIL_IDX]
     ring[2 + (new & (q[_SIZE] - 1))] = head
-    q[_HEADS + (head << 3)] = _WITH_DEVICE
     place += 1
     if place == f[_BUFFER_COUNT]:
         place = 0
@@ -487,7 +530,8 @@ def pull(parts, buf, looks: int) -> int:
         looks -= 1
         if looks <= 0:
             return _NOTHING
-    entry = f[_BUFFERS + (f[_FIRST] << 2) + _PLACE]
+    number = f[_BUFFERS + (f[_FIRST] << 2) + _PLACE] >> f[_ENTRIES] - 1
+    entry = _BUFFERS + (number << 2)
     length = f[entry + _FRAME_LENGTH]
     size = int(len(buf))
     header = f[_HEADER]
@@ -496,7 +540,7 @@ def pull(parts, buf, looks: int) -> int:
     if length > size:
         length = size
     if f[entry + _PARTS] == 1:
-        copy(buf, 0, parts[1][(entry - _BUFFERS) >> 2], header, length)
+        copy(buf, 0, parts[1][number], header, length)
     result = int(give(frames, 1))
     if result < 0:
         return result

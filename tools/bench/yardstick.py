@@ -39,12 +39,12 @@ class Yardstick:
         order = (what, case.write, not case.in_order, case.size, case.depth, count)
         return self._obey(order, case)
 
-    def move_frames(self, size, batch, count, send=None):
-        """Send `count` frames of `size` bytes, `batch` at once.
+    def move_frames(self, size, batch, count, send=None, wait=False):
+        """Send `count` frames of `size` bytes, `batch` at once, with `wait` if these are back.
 
         Receive them if there is `send(size, count)`, which sends them.
         """
-        order = (_NET, send is None, 0, size, batch, count)
+        order = (_NET, send is None, wait, size, batch, count)
         return self._obey(order, f"{count} frames of {size} bytes", send and (size, count, send))
 
     def _obey(self, order, what, sending=None):

@@ -5,8 +5,9 @@
 //
 // all of them numbers, those of struct access in blk.h; what: 0 ends QEMU, 1 accesses the disk,
 // 2 reads (or writes) a register `count` times, 3 asks the entropy device for `size` bytes `count`
-// times, 4 sends (or receives) `count` frames of `size` bytes, `depth` at once. It answers with the
-// nanoseconds that took, or with "error"; if it is to receive, with "go" before that.
+// times, 4 sends (or receives) `count` frames of `size` bytes, `depth` at once; `random` has it wait
+// until they are back before it sends others. It answers with the nanoseconds that took, or with
+// "error"; if it is to receive, with "go" before that.
 
 #include "py/mpconfig.h"
 #include "py/mphal.h"
@@ -56,7 +57,7 @@ static int64_t move_frames(const struct access *access) {
         return -1;
     }
     if (access->write) {
-        return net_send(access->size, access->depth, access->count);
+        return net_send(access->size, access->depth, access->count, access->random);
     }
     uart_write("go\r\n", 4);
     return net_receive(access->size, access->depth, access->count);

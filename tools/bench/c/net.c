@@ -1,6 +1,8 @@
 // A buffer has a descriptor of its own, for header and frame. It is sent, or given to the device, by
 // an entry of the available ring and, once for all of a batch, an index and a notification.
 
+#include <string.h>
+
 #include "py/mpconfig.h"
 #include "hardware.h"
 #include "net.h"
@@ -19,6 +21,8 @@
 static struct queue queues[2] __attribute__((aligned(4096)));
 static uint8_t buffers[2][BUFFERS][2048] __attribute__((aligned(4096)));
 static struct virtio receiver, transmitter;
+// What a program has that sends and receives one by one.
+static uint8_t own[FRAME_MAX];
 static uint16_t idle[BUFFERS];
 static uint32_t idle_count;
 
@@ -56,20 +60,22 @@ static bool take_sent(void) {
     return true;
 }
 
-int64_t net_send(uint32_t size, uint32_t batch, uint32_t count) {
+int64_t net_send(uint32_t size, uint32_t batch, uint32_t count, bool wait) {
     if (size > FRAME_MAX || batch < 1 || batch > BUFFERS) {
         return -1;
     }
     uint64_t start = clock_ticks();
     while (count > 0) {
-        // One by one, each is back before the next is sent.
-        while (idle_count < (batch == 1 ? BUFFERS : batch)) {
+        while (idle_count < (wait ? BUFFERS : batch)) {
             if (!take_sent()) {
                 return -1;
             }
         }
         for (uint32_t i = 0; i < batch && count > 0; ++i, --count) {
             uint16_t id = idle[--idle_count];
+            if (batch == 1) {
+                memcpy(buffers[TRANSMIT][id] + HEADER, own, size);
+            }
             queues[TRANSMIT].desc[id].len = HEADER + size;
             virtio_add(&transmitter, id);
         }
@@ -95,6 +101,9 @@ int64_t net_receive(uint32_t size, uint32_t batch, uint32_t count) {
             }
             if (start == 0) {
                 start = clock_ticks();
+            }
+            if (batch == 1) {
+                memcpy(own, buffers[RECEIVE][id] + HEADER, size);
             }
             virtio_add(&receiver, id);
             ++taken;

@@ -7,14 +7,24 @@ import time
 
 import mpy_virtio as virtio
 
-net = virtio.Net(virtio.probe()[0])
 buf = bytearray(2048)
-moved = 0
 
 
-def send_one(size, count):
+def card(**options):
+    return virtio.Net(virtio.probe()[0], **options)
+
+
+def out_one_by_one(size, count):
+    # Each has to wait for the one buffer that there is.
+    return send_all(card(buffers=1).send, size, count)
+
+
+def out_singly(size, count):
+    return send_all(card().send, size, count)
+
+
+def send_all(send, size, count):
     frame = bytes(size)
-    send = net.send
     gc.collect()
     start = time.ticks_us()
     for _ in range(count):
@@ -22,8 +32,8 @@ def send_one(size, count):
     return time.ticks_diff(time.ticks_us(), start)
 
 
-def send_many(size, count):
-    transmit = net.transmit
+def out_batches_of_32(size, count):
+    transmit = card().transmit
     missing = 0
 
     def prepare(buffers, lengths, offset, room):
@@ -44,8 +54,8 @@ def send_many(size, count):
     return time.ticks_diff(time.ticks_us(), start)
 
 
-def receive_one(size, count):
-    receive_into = net.receive_into
+def in_singly(size, count):
+    receive_into = card().receive_into
     gc.collect()
     print("go")
     receive_into(buf, 30000)
@@ -55,8 +65,8 @@ def receive_one(size, count):
     return time.ticks_diff(time.ticks_us(), start)
 
 
-def receive_many(size, count):
-    deliver = net.deliver
+def in_batches_of_32(size, count):
+    deliver = card().deliver
 
     def take(buffers, lengths, offset, frames):
         pass
