@@ -8,6 +8,9 @@ import time
 import pytest
 
 from tools import BOARD
+from tools.board import BoardError
+from tools.network.gateway import gateway
+from tools.network.switch import Switch
 
 MAC = "52:54:00:ab:cd:ef"
 USER = ["-netdev", "user,id=net0"]
@@ -306,6 +309,58 @@ def test_ipv6_with_a_router(board, legacy):
             stream.flush()
             assert stream.read() == b"world"
         b.finish()
+
+
+def test_another_mtu(board, wire, legacy):
+    b = board(devices=[CARD + ",host_mtu=1280"], legacy=legacy, extra=wire.arguments)
+    assert b.exec("import network\nprint(network.LAN().config('mtu'))") == "1280\n"
+    b.exec(TAKE_OVER)
+    wire.take_over()
+    # A header, and the tag of a VLAN.
+    b.exec("net.send(bytes(1280 + 18))")
+    assert len(wire.receive()) == 1298
+    with pytest.raises(BoardError, match="a frame has 1 to 1298 bytes"):
+        b.exec("net.send(bytes(1299))")
+
+
+def test_groups(board):
+    """What is sent to a group is for those that have joined it, as long as they are in it."""
+    with Switch() as switch, gateway(switch):
+        member, stranger, sender = (board(network=switch.network()) for _ in range(3))
+        for one in (member, stranger, sender):
+            one.exec(CONNECT)
+            one.exec("""
+                s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                s.bind(("0.0.0.0", 5007))
+                s.settimeout(10)
+                mreq = bytes((239, 1, 2, 3, 0, 0, 0, 0))
+            """)
+        member.exec("s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, mreq)")
+        there = member.exec("print(nic.ifconfig()[0])").strip()
+        sender.exec("s.sendto(b'group', ('239.1.2.3', 5007))")
+        sender.exec("s.sendto(b'all', ('255.255.255.255', 5007))")
+        assert member.exec("print(s.recv(10), s.recv(10))") == "b'group' b'all'\n"
+        assert stranger.exec("print(s.recv(10))") == "b'all'\n"
+        member.exec("s.setsockopt(socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, mreq)")
+        sender.exec("s.sendto(b'group', ('239.1.2.3', 5007))")
+        sender.exec(f"s.sendto(b'one', ({there!r}, 5007))")
+        assert member.exec("print(s.recv(10))") == "b'one'\n"
+
+
+def test_a_raw_socket(board):
+    """It sends an ICMP echo request, and sees the reply."""
+    b = board(devices=[CARD], extra=USER)
+    b.exec(CONNECT)
+    # Type, code, checksum, identifier, number, and what comes back.
+    request = bytes.fromhex("0800 192d 0001 0001") + b"ping"
+    reply = bytes.fromhex("0000 212d 0001 0001") + b"ping"
+    b.exec(f"""
+        s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)
+        s.settimeout(10)
+        s.sendto({request!r}, ("10.0.2.2", 0))
+        reply, address = s.recvfrom(100)
+    """)
+    assert b.exec("print(address[0], reply[-12:])") == f"10.0.2.2 {reply!r}\n"
 
 
 def serve(handler):

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from target.test_net import CARD, MAC, TAKE_OVER, Wire
 from tools import BOARD, qemu
 
 # MicroPython's port has boards of other CPUs, but none with VirtIO.
@@ -69,6 +70,25 @@ def test_sectors_read_and_write(stock):
     expected[102400:103400] = b"stock" * 200
     expected[107527:107532] = b"short"
     assert stock.image.read_bytes() == expected
+
+
+def test_frames(board, stock_elf, legacy):
+    wire = Wire()
+    b = board(stock_elf, devices=[CARD], legacy=legacy, extra=wire.arguments)
+    # There is not the memory for 64 each way.
+    b.exec(TAKE_OVER.replace("[0])", "[0], buffers=4)"))
+    wire.take_over()
+    b.start("""
+        for _ in range(20):
+            n = net.receive_into(buf, 100000)
+            net.send(memoryview(buf)[:n])
+    """)
+    for i in range(20):
+        frame = bytes.fromhex(MAC.replace(":", "")) + bytes([i]) * (54 + 70 * i)
+        wire.send(frame)
+        assert wire.receive() == frame
+    b.finish()
+    wire.close()
 
 
 def test_a_wait_is_bounded_without_a_clock(stock):
