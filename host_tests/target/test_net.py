@@ -323,6 +323,15 @@ def test_another_mtu(board, wire, legacy):
         b.exec("net.send(bytes(1299))")
 
 
+def test_a_frame_that_is_too_long_is_dropped_and_counted(board, wire, legacy):
+    b = board(devices=[CARD], legacy=legacy, extra=wire.arguments)
+    b.exec("import network, time\nnic = network.LAN()\nbefore = nic.dropped()")
+    for length in (1519, 3000, 20000):
+        wire.send(bytes.fromhex(MAC.replace(":", "")) + bytes(length - 6))
+    b.exec("while nic.dropped()[0] < before[0] + 3: time.sleep_ms(1)")
+    assert b.exec("print(nic.dropped()[1] == before[1])") == "True\n"
+
+
 def test_groups(board):
     """What is sent to a group is for those that have joined it, as long as they are in it."""
     with Switch() as switch, gateway(switch):
