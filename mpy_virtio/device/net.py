@@ -66,6 +66,7 @@ _QUEUE_SIZE = 64
 _LOOKS = 64
 
 _push = frames_twin.push
+_pull = frames_twin.pull
 
 
 class Net(Device):
@@ -113,6 +114,7 @@ class Net(Device):
         self._control = None
         if self.features & F_CTRL_VQ:
             self._control = VirtQueue(transport, _CONTROL_QUEUE)
+        self._parts_in = self._frames_in.parts
         self._parts_out = self._frames_out.parts
         # What moves many at once.
         self.deliver = self._frames_in.deliver
@@ -205,9 +207,10 @@ class Net(Device):
         """
         if type(buf) is not bytearray:
             check_type(buf, True)
-        queue = self._frames_in
-        length = queue.pull(buf)
+        length = _pull(self._parts_in, buf, _LOOKS)
         if length < 0:
+            queue = self._frames_in
+            queue.check(length)
             start = ticks_ms()
             while (length := queue.pull(buf, _LOOKS)) < 0:
                 _wait(queue, start, timeout_ms)
