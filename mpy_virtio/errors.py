@@ -53,6 +53,10 @@ _CLASSES = (
     ("QueueFull", "the chain takes {} descriptors and {} of the queue's {} are free"),
     ("EmptyChain", "a request to queue {} has no buffer at all"),
     ("BadBuffer", "{!r} cannot be a {} buffer: {}"),
+    (
+        "FramesTaken",
+        "{1} takes what device {0:#x} receives: Net(transport) makes a driver that has it itself",
+    ),
     ("BadToken", "{!r} is not a {} request of queue {}"),
 )
 

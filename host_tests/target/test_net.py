@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from target.slots import slot
 from tools import BOARD
 from tools.board import BoardError
 from tools.network.gateway import gateway
@@ -258,6 +259,26 @@ print(network.route())
 """
     )
     assert said == "[] True\n[]\n"
+
+
+def test_what_an_interface_receives_is_not_for_others(board, legacy):
+    b = board(devices=[CARD], legacy=legacy, extra=USER)
+    said = b.exec(
+        CONNECT
+        + """
+import mpy_virtio as virtio
+card = virtio.Net()
+print(card is nic.card, card.link, card.mac.hex(":"))
+try:
+    card.receive_into(bytearray(2000))
+except virtio.errors.FramesTaken as error:
+    print(error)
+"""
+    )
+    assert said == (
+        f"True True {MAC}\nnetwork.LAN takes what device {slot(0):#x} receives: "
+        "Net(transport) makes a driver that has it itself\n"
+    )
 
 
 def test_without_an_answer_it_is_not_connected(board, wire):

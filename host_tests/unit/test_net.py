@@ -369,6 +369,17 @@ def test_what_is_no_buffer_is_not_received_into():
     assert net.receive_into(bytearray(100)) == 100
 
 
+def test_what_goes_to_somebody_else_is_not_waited_for():
+    model, net = make()
+    net.taker = "an interface"
+    with pytest.raises(errors.FramesTaken, match="an interface takes what device 0x10001000 rec"):
+        net.receive_into(bytearray(100))
+    with pytest.raises(errors.FramesTaken):
+        asyncio.run(net.areceive_into(bytearray(100)))
+    net.send(FRAME)
+    assert model.sent == [FRAME]
+
+
 def test_amid_a_batch_there_is_no_other():
     model, net = make()
     model.receive(FRAME)

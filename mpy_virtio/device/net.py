@@ -76,6 +76,8 @@ class Net(Device):
     that fit into a frame after its header of 14. `buffers` is how many frames can wait in each
     direction; if nobody receives them, the device drops what comes. `deliver` and `transmit` are
     those of FrameQueue; what is in front of a frame there is its struct virtio_net_hdr (5.1.6).
+    `taker` is the name of what has all that is received go to its handler, such as an interface
+    that shares the driver with programs that only look at it.
 
     `buffer_size`, in bytes, is for boards that have little memory: a buffer to receive into takes
     so much, and a longer frame is in several (F_MRG_RXBUF). Where the device cannot do that, each
@@ -88,6 +90,8 @@ class Net(Device):
     the header) to the end of the frame, to be put `csum_offset` bytes (two, at 8) after that; 0
     asks for nothing. What receive_into() gives may be incomplete, too.
     """
+
+    taker = None
 
     DEVICE_TYPE = 1
     SUPPORTED_FEATURES = (
@@ -204,9 +208,9 @@ class Net(Device):
         """Wait for a frame, copy it into `buf`, and return its length.
 
         What does not fit into `buf` is lost. OSError(ETIMEDOUT) if none comes in `timeout_ms`.
+        Raises FramesTaken if they go to the `taker`.
         """
-        if type(buf) is not bytearray:
-            check_type(buf, True)
+        self._check_receiving(buf)
         length = _pull(self._parts_in, buf, _LOOKS)
         if length < 0:
             queue = self._frames_in
@@ -218,7 +222,7 @@ class Net(Device):
 
     async def areceive_into(self, buf, timeout_ms=5000):
         """receive_into(), to be awaited."""
-        check_type(buf, True)
+        self._check_receiving(buf)
         queue = self._frames_in
         length = queue.pull(buf)
         if length >= 0:
@@ -226,6 +230,12 @@ class Net(Device):
         once = _Once(lambda: queue.pull(buf) + 1)
         await once.done(queue, timeout_ms)
         return once.result - 1
+
+    def _check_receiving(self, buf):
+        if type(buf) is not bytearray:
+            check_type(buf, True)
+        if self.taker:
+            raise errors.FramesTaken(self.transport.address, self.taker)
 
     # Interrupts.
 

@@ -46,6 +46,7 @@ class _LAN(network.Bridge):
         self._frames_in = self.frames_in
         self._frames_out = self.frames_out
         self._waiting = self.waiting
+        card.taker = "network.LAN"
         card.irq(self._config_changed)
         self._config_changed(card)
         if card.on_receive(self._receive):
