@@ -1,6 +1,5 @@
-// A frame that lwIP sends is put into a queue, since lwIP must not be entered again from where it
-// sends, as Python code might do. The driver is called when the main program is between two
-// bytecodes, and takes the frames from there; what it has received it hands in when it likes.
+// The driver is called when the main program is between two bytecodes, and takes the frames that
+// lwIP sends from their queue; what it has received it hands in when it likes.
 
 #include <string.h>
 
@@ -8,52 +7,14 @@
 #include "py/objlist.h"
 #include "py/runtime.h"
 #include "extmod/modnetwork.h"
-#include "lwip/apps/mdns.h"
-#include "lwip/dhcp.h"
-#include "lwip/dhcp6.h"
 #include "lwip/dns.h"
-#include "lwip/etharp.h"
-#include "lwip/ethip6.h"
-#include "lwip/memp.h"
-#include "lwip/netif.h"
-#include "lwip/timeouts.h"
-#include "netif/ethernet.h"
 #include "bridge.h"
 #include "checksums.h"
+#include "interface.h"
 
 #define BRIDGES 4
-#define MAC_SIZE 6
-#define HEADER_SIZE 14
-#define VLAN_TAG_SIZE 4
 #define MIN_MTU 576
 #define MAX_MTU 9000
-// Frames that wait for the driver; a power of two.
-#define QUEUE_SIZE 512
-
-// What the device does about checksums, as Bridge() is told.
-enum {
-    OFFLOAD_OUT = 1,
-    OFFLOAD_IN = 2,
-};
-
-// As of network.LAN elsewhere.
-enum {
-    STATUS_INACTIVE = 0,
-    STATUS_NO_LINK = 1,
-    STATUS_NO_ADDRESS = 2,
-    STATUS_CONNECTED = 3,
-};
-
-// What lwIP keeps pointers to, so it is not on the heap.
-typedef struct {
-    struct netif netif;
-    struct pbuf *queue[QUEUE_SIZE];
-    unsigned int first;     // counts up for ever
-    unsigned int last;      // behind the last one
-    unsigned int offload;
-    unsigned int dropped_in;
-    unsigned int dropped_out;
-} interface_t;
 
 typedef struct {
     mp_obj_base_t base;
@@ -67,28 +28,6 @@ static mp_sched_node_t node;
 // The bridge of each interface, MP_OBJ_NULL if it is free.
 #define bridges MP_STATE_VM(network_bridges)
 
-// ---- The queue.
-
-static unsigned int waiting(const interface_t *interface) {
-    return interface->last - interface->first;
-}
-
-static struct pbuf *next_out(interface_t *interface) {
-    return interface->queue[interface->first % QUEUE_SIZE];
-}
-
-static void remove_next(interface_t *interface) {
-    pbuf_free(next_out(interface));
-    ++interface->first;
-}
-
-static void drop_waiting(interface_t *interface) {
-    while (waiting(interface) > 0) {
-        remove_next(interface);
-        ++interface->dropped_out;
-    }
-}
-
 // Whether `transmit` could be called; if not, its exception has been printed.
 static bool call_transmit(bridge_obj_t *bridge) {
     return mp_call_function_1_protected(bridge->transmit, MP_OBJ_FROM_PTR(bridge)) != MP_OBJ_NULL;
@@ -98,155 +37,18 @@ static bool call_transmit(bridge_obj_t *bridge) {
 static void transmit_all(mp_sched_node_t *self) {
     (void)self;
     for (size_t i = 0; i < BRIDGES; ++i) {
-        if (bridges[i] == MP_OBJ_NULL || waiting(&interfaces[i]) == 0) {
+        if (bridges[i] == MP_OBJ_NULL || interface_waiting(&interfaces[i]) == 0) {
             continue;
         }
         if (!call_transmit(MP_OBJ_TO_PTR(bridges[i]))) {
             // Else they would wait for ever, if it raises every time.
-            drop_waiting(&interfaces[i]);
+            interface_drop_waiting(&interfaces[i]);
         }
     }
 }
 
-// lwIP sends a frame. It is told of success in any case: an error would get to the program that
-// uses the socket, which can do nothing about it, while TCP sends again what is lost.
-static err_t link_output(struct netif *netif, struct pbuf *frame) {
-    interface_t *interface = (interface_t *)netif;
-    if (waiting(interface) == QUEUE_SIZE) {
-        ++interface->dropped_out;
-        return ERR_OK;
-    }
-    pbuf_ref(frame);
-    interface->queue[interface->last % QUEUE_SIZE] = frame;
-    ++interface->last;
+static void on_waiting(void) {
     mp_sched_schedule_node(&node, transmit_all);
-    return ERR_OK;
-}
-
-// lwIP is done with the checksums of a frame when this returns.
-static err_t input_checked(struct pbuf *frame, struct netif *netif) {
-    uint16_t flags = netif->chksum_flags;
-    netif->chksum_flags &= ~(NETIF_CHECKSUM_CHECK_TCP | NETIF_CHECKSUM_CHECK_UDP);
-    err_t err = netif->input(frame, netif);
-    netif->chksum_flags = flags;
-    return err;
-}
-
-// `header` is what is in front of the frame.
-static void input(interface_t *interface, const void *header, const void *frame, size_t length) {
-    size_t limit = HEADER_SIZE + VLAN_TAG_SIZE + interface->netif.mtu;
-    bool checked = (interface->offload & OFFLOAD_IN) && checksum_is_right(header);
-    struct pbuf *p = NULL;
-    if (HEADER_SIZE <= length && length <= limit) {
-        p = pbuf_alloc(PBUF_RAW, length, PBUF_POOL);
-    }
-    if (p == NULL) {
-        ++interface->dropped_in;
-        return;
-    }
-    pbuf_take(p, frame, length);
-    struct netif *netif = &interface->netif;
-    if ((checked ? input_checked(p, netif) : netif->input(p, netif)) != ERR_OK) {
-        pbuf_free(p);
-        ++interface->dropped_in;
-    }
-}
-
-// ---- The interface.
-
-static err_t init_netif(struct netif *netif) {
-    netif->name[0] = 'e';
-    netif->name[1] = 'n';
-    netif->hwaddr_len = MAC_SIZE;
-    netif->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET
-        | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
-    netif->output = etharp_output;
-    netif->output_ip6 = ethip6_output;
-    netif->linkoutput = link_output;
-    return ERR_OK;
-}
-
-static void add_interface(interface_t *interface, const uint8_t *mac, unsigned int mtu,
-    unsigned int offload) {
-    memset(interface, 0, sizeof(*interface));
-    interface->offload = offload;
-    struct netif *netif = &interface->netif;
-    netif_add(netif, NULL, NULL, NULL, NULL, init_netif, ethernet_input);
-    memcpy(netif->hwaddr, mac, MAC_SIZE);
-    netif->mtu = mtu;
-    netif->mtu6 = mtu;
-    if (offload & OFFLOAD_OUT) {
-        // Not of UDP, as a datagram may become several packets.
-        NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_ENABLE_ALL & ~NETIF_CHECKSUM_GEN_TCP);
-    }
-    netif_set_hostname(netif, mod_network_hostname_data);
-    netif_create_ip6_linklocal_address(netif, 1);
-    netif_set_ip6_autoconfig_enabled(netif, 1);
-    if (netif_default == NULL) {
-        netif_set_default(netif);
-    }
-}
-
-static bool is_active(const interface_t *interface) {
-    return netif_is_up(&interface->netif);
-}
-
-static void activate(interface_t *interface) {
-    struct netif *netif = &interface->netif;
-    if (!is_active(interface)) {
-        netif_set_up(netif);
-        mdns_resp_add_netif(netif, mod_network_hostname_data);
-        dhcp_start(netif);
-        dhcp6_enable_stateless(netif);
-    }
-}
-
-static void deactivate(interface_t *interface) {
-    struct netif *netif = &interface->netif;
-    if (is_active(interface)) {
-        dhcp6_disable(netif);
-        dhcp_release_and_stop(netif);
-        mdns_resp_remove_netif(netif);
-        netif_set_down(netif);
-    }
-}
-
-// The responder for mDNS leaves some behind.
-static void remove_timeouts(const struct netif *netif) {
-    struct sys_timeo **link = sys_timeouts_get_next_timeout();
-    while (*link != NULL) {
-        struct sys_timeo *timeout = *link;
-        if (timeout->arg == netif) {
-            *link = timeout->next;
-            memp_free(MEMP_SYS_TIMEOUT, timeout);
-        } else {
-            link = &timeout->next;
-        }
-    }
-}
-
-static void remove_interface(interface_t *interface) {
-    struct netif *netif = &interface->netif;
-    deactivate(interface);
-    dhcp_cleanup(netif);
-    dhcp6_cleanup(netif);
-    netif_remove(netif);
-    remove_timeouts(netif);
-    drop_waiting(interface);
-}
-
-static bool has_address(const interface_t *interface) {
-    return !ip4_addr_isany(netif_ip4_addr(&interface->netif));
-}
-
-static int status(const interface_t *interface) {
-    if (!is_active(interface)) {
-        return STATUS_INACTIVE;
-    }
-    if (!netif_is_link_up(&interface->netif)) {
-        return STATUS_NO_LINK;
-    }
-    return has_address(interface) ? STATUS_CONNECTED : STATUS_NO_ADDRESS;
 }
 
 // ---- The Python object.
@@ -269,7 +71,7 @@ static void bridge_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kin
     static const char *const names[] = { "inactive", "no link", "no address", "connected" };
     const uint8_t *mac = self->interface->netif.hwaddr;
     mp_printf(print, "<Bridge %02x:%02x:%02x:%02x:%02x:%02x, %s>",
-        mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], names[status(self->interface)]);
+        mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], names[interface_status(self->interface)]);
 }
 
 static size_t free_slot(void) {
@@ -299,7 +101,7 @@ static mp_obj_t bridge_make_new(const mp_obj_type_t *type, size_t n_args, size_t
         args);
     mp_buffer_info_t mac;
     mp_get_buffer_raise(args[ARG_mac].u_obj, &mac, MP_BUFFER_READ);
-    if (mac.len != MAC_SIZE) {
+    if (mac.len != INTERFACE_MAC_SIZE) {
         mp_raise_ValueError(MP_ERROR_TEXT("mac is not 6 bytes"));
     }
     if (!mp_obj_is_callable(args[ARG_transmit].u_obj)) {
@@ -319,7 +121,7 @@ static mp_obj_t bridge_make_new(const mp_obj_type_t *type, size_t n_args, size_t
     self->transmit = args[ARG_transmit].u_obj;
     self->interface = &interfaces[slot];
     mod_network_register_nic(MP_OBJ_FROM_PTR(self));
-    add_interface(self->interface, mac.buf, mtu, offload);
+    interface_add(self->interface, mac.buf, mtu, offload, on_waiting);
     bridges[slot] = MP_OBJ_FROM_PTR(self);
     return MP_OBJ_FROM_PTR(self);
 }
@@ -328,7 +130,7 @@ static mp_obj_t bridge_make_new(const mp_obj_type_t *type, size_t n_args, size_t
 static mp_obj_t bridge_deinit(mp_obj_t self_in) {
     bridge_obj_t *self = MP_OBJ_TO_PTR(self_in);
     if (self->interface != NULL) {
-        remove_interface(self->interface);
+        interface_remove(self->interface);
         bridges[self->interface - interfaces] = MP_OBJ_NULL;
         self->interface = NULL;
         mp_obj_list_remove(MP_OBJ_FROM_PTR(&MP_STATE_PORT(mod_network_nic_list)), self_in);
@@ -341,12 +143,12 @@ static MP_DEFINE_CONST_FUN_OBJ_1(bridge_deinit_obj, bridge_deinit);
 static mp_obj_t bridge_active(size_t n_args, const mp_obj_t *args) {
     interface_t *interface = interface_of(args[0]);
     if (n_args == 1) {
-        return mp_obj_new_bool(is_active(interface));
+        return mp_obj_new_bool(interface_is_active(interface));
     }
     if (mp_obj_is_true(args[1])) {
-        activate(interface);
+        interface_activate(interface);
     } else {
-        deactivate(interface);
+        interface_deactivate(interface);
     }
     return mp_const_none;
 }
@@ -368,12 +170,12 @@ static mp_obj_t bridge_link(size_t n_args, const mp_obj_t *args) {
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_link_obj, 1, 2, bridge_link);
 
 static mp_obj_t bridge_status(mp_obj_t self_in) {
-    return MP_OBJ_NEW_SMALL_INT(status(interface_of(self_in)));
+    return MP_OBJ_NEW_SMALL_INT(interface_status(interface_of(self_in)));
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(bridge_status_obj, bridge_status);
 
 static mp_obj_t bridge_isconnected(mp_obj_t self_in) {
-    return mp_obj_new_bool(status(interface_of(self_in)) == STATUS_CONNECTED);
+    return mp_obj_new_bool(interface_status(interface_of(self_in)) == STATUS_CONNECTED);
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(bridge_isconnected_obj, bridge_isconnected);
 
@@ -404,7 +206,7 @@ static mp_obj_t bridge_config(mp_obj_t self_in, mp_obj_t name) {
     struct netif *netif = &interface_of(self_in)->netif;
     switch (mp_obj_str_get_qstr(name)) {
         case MP_QSTR_mac:
-            return mp_obj_new_bytes(netif->hwaddr, MAC_SIZE);
+            return mp_obj_new_bytes(netif->hwaddr, INTERFACE_MAC_SIZE);
         case MP_QSTR_mtu:
             return MP_OBJ_NEW_SMALL_INT(netif->mtu);
         case MP_QSTR_hostname:
@@ -429,9 +231,9 @@ static MP_DEFINE_CONST_FUN_OBJ_1(bridge_dropped_obj, bridge_dropped);
 
 // ---- Frames.
 
-// The buffer `obj` from `offset` on. In front of that is room for what the device does for the
-// frame, if `offload` says that it does something.
-static mp_buffer_info_t buffer_from(mp_obj_t obj, mp_int_t offset, mp_uint_t flags,
+// The buffer `obj`, which has room behind `offset`, and in front of that for what the device does
+// for the frame, if `offload` says that it does something.
+static mp_buffer_info_t buffer_of(mp_obj_t obj, mp_int_t offset, mp_uint_t flags,
     unsigned int offload) {
     mp_buffer_info_t buffer;
     mp_get_buffer_raise(obj, &buffer, flags);
@@ -442,27 +244,7 @@ static mp_buffer_info_t buffer_from(mp_obj_t obj, mp_int_t offset, mp_uint_t fla
         mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("the offset is less than %d"),
             CHECKSUM_HEADER_SIZE);
     }
-    buffer.buf = (char *)buffer.buf + offset;
-    buffer.len -= offset;
     return buffer;
-}
-
-// Copies the next frame, of which there must be one, to behind `offset` bytes, and removes it;
-// returns its length.
-static size_t copy_next(interface_t *interface, const mp_buffer_info_t *buffer, size_t offset) {
-    struct pbuf *frame = next_out(interface);
-    size_t length = frame->tot_len;
-    if (length > buffer->len) {
-        mp_raise_msg_varg(&mp_type_ValueError,
-            MP_ERROR_TEXT("a frame of %d bytes does not fit into %d"), (int)length,
-            (int)buffer->len);
-    }
-    pbuf_copy_partial(frame, buffer->buf, length, 0);
-    if (interface->offload & OFFLOAD_OUT) {
-        checksum_request((char *)buffer->buf - offset, buffer->buf, length);
-    }
-    remove_next(interface);
-    return length;
 }
 
 // frame_out(buf, offset=0): copies the frame that is to be sent next into `buf`, at `offset`, and
@@ -470,12 +252,19 @@ static size_t copy_next(interface_t *interface, const mp_buffer_info_t *buffer, 
 static mp_obj_t bridge_frame_out(size_t n_args, const mp_obj_t *args) {
     interface_t *interface = interface_of(args[0]);
     mp_int_t offset = n_args > 2 ? mp_obj_get_int(args[2]) : 0;
-    mp_buffer_info_t buffer = buffer_from(args[1], offset, MP_BUFFER_WRITE,
+    mp_buffer_info_t buffer = buffer_of(args[1], offset, MP_BUFFER_WRITE,
         interface->offload & OFFLOAD_OUT);
-    if (waiting(interface) == 0) {
+    if (interface_waiting(interface) == 0) {
         return MP_OBJ_NEW_SMALL_INT(0);
     }
-    return MP_OBJ_NEW_SMALL_INT(copy_next(interface, &buffer, offset));
+    size_t length = interface_next_length(interface);
+    size_t room = buffer.len - offset;
+    if (length > room) {
+        mp_raise_msg_varg(&mp_type_ValueError,
+            MP_ERROR_TEXT("a frame of %d bytes does not fit into %d"), (int)length, (int)room);
+    }
+    interface_take_next(interface, buffer.buf, offset);
+    return MP_OBJ_NEW_SMALL_INT(length);
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_frame_out_obj, 2, 3, bridge_frame_out);
 
@@ -483,13 +272,14 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_frame_out_obj, 2, 3, bridge_fr
 static mp_obj_t bridge_frame_in(size_t n_args, const mp_obj_t *args) {
     interface_t *interface = interface_of(args[0]);
     mp_int_t offset = n_args > 2 ? mp_obj_get_int(args[2]) : 0;
-    mp_buffer_info_t buffer = buffer_from(args[1], offset, MP_BUFFER_READ,
+    mp_buffer_info_t buffer = buffer_of(args[1], offset, MP_BUFFER_READ,
         interface->offload & OFFLOAD_IN);
-    mp_int_t length = n_args > 3 ? mp_obj_get_int(args[3]) : (mp_int_t)buffer.len;
-    if (length < 0 || (size_t)length > buffer.len) {
+    mp_int_t rest = buffer.len - offset;
+    mp_int_t length = n_args > 3 ? mp_obj_get_int(args[3]) : rest;
+    if (length < 0 || length > rest) {
         mp_raise_ValueError(MP_ERROR_TEXT("the length is outside of the buffer"));
     }
-    input(interface, (char *)buffer.buf - offset, buffer.buf, length);
+    interface_input(interface, buffer.buf, offset, length);
     mp_hal_signal_event();
     return mp_const_none;
 }
@@ -531,14 +321,15 @@ static mp_obj_t bridge_frames_out(size_t n_args, const mp_obj_t *args) {
     interface_t *interface = interface_of(args[0]);
     batch_t batch = batch_of(args, MP_BUFFER_WRITE);
     size_t done = 0;
-    while (done < batch.count && waiting(interface) > 0) {
-        mp_buffer_info_t buffer = buffer_from(batch.buffers[done], batch.offset, MP_BUFFER_WRITE,
+    while (done < batch.count && interface_waiting(interface) > 0) {
+        mp_buffer_info_t buffer = buffer_of(batch.buffers[done], batch.offset, MP_BUFFER_WRITE,
             interface->offload & OFFLOAD_OUT);
-        if (next_out(interface)->tot_len > buffer.len) {
-            remove_next(interface);
-            ++interface->dropped_out;
+        size_t length = interface_next_length(interface);
+        if (length > buffer.len - batch.offset) {
+            interface_drop_next(interface);
         } else {
-            batch.lengths[done++] = copy_next(interface, &buffer, batch.offset);
+            interface_take_next(interface, buffer.buf, batch.offset);
+            batch.lengths[done++] = length;
         }
     }
     return MP_OBJ_NEW_SMALL_INT(done);
@@ -551,13 +342,12 @@ static mp_obj_t bridge_frames_in(size_t n_args, const mp_obj_t *args) {
     interface_t *interface = interface_of(args[0]);
     batch_t batch = batch_of(args, MP_BUFFER_READ);
     for (size_t i = 0; i < batch.count; ++i) {
-        mp_buffer_info_t buffer = buffer_from(batch.buffers[i], batch.offset, MP_BUFFER_READ,
+        mp_buffer_info_t buffer = buffer_of(batch.buffers[i], batch.offset, MP_BUFFER_READ,
             interface->offload & OFFLOAD_IN);
-        if (batch.lengths[i] > buffer.len) {
+        if (batch.lengths[i] > buffer.len - batch.offset) {
             ++interface->dropped_in;
         } else {
-            const void *header = (char *)buffer.buf - batch.offset;
-            input(interface, header, buffer.buf, batch.lengths[i]);
+            interface_input(interface, buffer.buf, batch.offset, batch.lengths[i]);
         }
     }
     mp_hal_signal_event();
@@ -567,7 +357,7 @@ static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(bridge_frames_in_obj, 5, 5, bridge_fr
 
 // waiting(): how many frames are to be sent.
 static mp_obj_t bridge_waiting(mp_obj_t self_in) {
-    return MP_OBJ_NEW_SMALL_INT(waiting(interface_of(self_in)));
+    return MP_OBJ_NEW_SMALL_INT(interface_waiting(interface_of(self_in)));
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(bridge_waiting_obj, bridge_waiting);
 
@@ -616,7 +406,7 @@ void bridges_flush(void) {
 void bridges_deinit(void) {
     for (size_t i = 0; i < BRIDGES; ++i) {
         if (bridges[i] != MP_OBJ_NULL) {
-            remove_interface(&interfaces[i]);
+            interface_remove(&interfaces[i]);
             bridges[i] = MP_OBJ_NULL;
         }
     }
