@@ -4,6 +4,7 @@ import hashlib
 import random
 import socket
 import struct
+from contextlib import ExitStack
 
 import pytest
 
@@ -67,20 +68,16 @@ def cable():
 @pytest.fixture
 def on_cable(cable, firmware_elf):
     """A function that starts a board with properties of its card, and connects it."""
-    boards = []
+    network = ["-netdev", f"{cable.network.netdev},id=net0"]
+    with ExitStack() as boards:
 
-    def start(properties="", legacy=False):
-        network = [*("-netdev", f"{cable.network.netdev},id=net0")]
-        b = cable.run(
-            Board, firmware_elf, BOARD, devices=[CARD + properties], extra=network, legacy=legacy
-        )
-        boards.append(b)
-        b.exec(CONNECT)
-        return b
+        def start(properties="", legacy=False):
+            options = {"devices": [CARD + properties], "extra": network, "legacy": legacy}
+            b = boards.enter_context(cable.run(Board, firmware_elf, BOARD, **options))
+            b.exec(CONNECT)
+            return b
 
-    yield start
-    for one in boards:
-        one.kill()
+        yield start
 
 
 @pytest.mark.parametrize("properties, taken", [("", 3), (",csum=off,guest_csum=off", 0)])
