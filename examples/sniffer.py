@@ -4,25 +4,40 @@ make run SCRIPT=examples/sniffer.py FORWARD=8080:80
 curl localhost:8080
 mcopy -i build/disk.img ::capture.pcap . && tcpdump -r capture.pcap
 
-It uses the card without TCP/IP, so that nobody answers: what is captured is how others try.
+It takes the card from TCP/IP, so that nobody answers: what is captured is how others try.
 """
 
 import errno
 import struct
 import time
 
+import network
+
 import mpy_virtio as virtio
 
 FRAMES = 10
 SECONDS = 20
+SECONDS_FOR_AN_ADDRESS = 5
 
+_NETWORK_CARD = 1
 _MAGIC = 0xA1B2C3D4
 _ETHERNET = 1
 _LONGEST = 65535
 
 
+def wait_for_an_address():
+    """Until others know where the board is, at most for some time."""
+    for _ in range(SECONDS_FOR_AN_ADDRESS * 100):
+        if network.LAN().isconnected():
+            break
+        time.sleep_ms(10)
+
+
 def main():
-    card = virtio.Net()
+    wait_for_an_address()
+    # Without saying which, it would be the driver that network.LAN has.
+    first = next(one for one in virtio.probe() if one.device_type == _NETWORK_CARD)
+    card = virtio.Net(first)
     try:
         card.set_promiscuous(True)
     except OSError:

@@ -196,15 +196,26 @@ MUTANTS = {
     ),
     "used id of a frame not checked": (
         "queue/frames_bytecode.py",
-        " or q[head + _STATE] != _WITH_DEVICE:",
-        ":",
+        "    if not found:",
+        "    if False:",
         "test_net.py::test_a_card_that_lies",
     ),
     "used id of a frame not checked, in viper": (
         "queue/frames_viper.py",
-        "- least\n            if uint(token) >= uint(size) or"
-        " q[_HEADS + (token << 3)] != _WITH_DEVICE:",
-        "- least\n            if uint(token) >= uint(size):",
+        "            if token != f[place] and int(reorder",
+        "            if False and int(reorder",
+        "test_net.py::test_a_card_that_lies",
+    ),
+    "used id of a frame looked for beyond what is in flight": (
+        "queue/frames_bytecode.py",
+        "for n in range(f[_IDLE], f[_BUFFER_COUNT]):",
+        "for n in range(f[_BUFFER_COUNT]):",
+        "test_net.py::test_a_card_that_lies",
+    ),
+    "used id of a frame looked for beyond what is in flight, in viper": (
+        "queue/frames_viper.py",
+        "left = q[_IN_FLIGHT] - done",
+        "left = f[_BUFFER_COUNT]",
         "test_net.py::test_a_card_that_lies",
     ),
     "used length of a frame not checked": (
@@ -233,9 +244,8 @@ MUTANTS = {
     ),
     "used id of a later buffer of a frame not checked, in viper": (
         "queue/frames_viper.py",
-        "elements[at + 1]\n        if uint(token) >= uint(size) or"
-        " q[_HEADS + (token << 3)] != _WITH_DEVICE:",
-        "elements[at + 1]\n        if False:",
+        "\n        if token != f[place] and int(reorder",
+        "\n        if False and int(reorder",
         "test_net_merging.py::test_a_lie_about_a_later_buffer_breaks_the_queue",
     ),
     "used length of a later buffer of a frame not checked, in viper": (
