@@ -344,6 +344,33 @@ def test_another_mtu(board, wire, legacy):
         b.exec("net.send(bytes(1299))")
 
 
+def test_long_frames_between_boards(board, legacy):
+    """A datagram is one frame, where the MTU allows for that."""
+    with Switch() as switch:
+        ends = []
+        for n in (1, 2):
+            card = f"virtio-net-device,netdev=net0,host_mtu=9000,mac=52:54:00:00:00:0{n}"
+            cable = ["-netdev", f"{switch.network().netdev},id=net0"]
+            ends.append(board(devices=[card], legacy=legacy, extra=cable))
+            ends[-1].exec(f"""
+                import network, socket
+                nic = network.LAN()
+                nic.ipconfig(dhcp4=False)
+                nic.ifconfig(("10.1.0.{n}", "255.255.255.0", "10.1.0.9", "10.1.0.9"))
+                s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                s.bind(("0.0.0.0", 7))
+                s.settimeout(20)
+            """)
+        ends[1].start("s.sendto(*s.recvfrom(9000))")
+        said = ends[0].exec("""
+            sent = bytes(i * 7 & 255 for i in range(8972))
+            s.sendto(sent, ("10.1.0.2", 7))
+            print(s.recv(9000) == sent, nic.config("mtu"), nic.dropped())
+        """)
+        ends[1].finish()
+    assert said == "True 9000 (0, 0)\n"
+
+
 def test_a_frame_that_is_too_long_is_dropped_and_counted(board, wire, legacy):
     b = board(devices=[CARD], legacy=legacy, extra=wire.arguments)
     b.exec("import network, time\nnic = network.LAN()\nbefore = nic.dropped()")
