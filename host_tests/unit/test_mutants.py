@@ -184,7 +184,7 @@ MUTANTS = {
     ),
     "used index of frames not bounded": (
         "queue/frames_bytecode.py",
-        "if ahead > q[_IN_FLIGHT]:",
+        "if there > q[_IN_FLIGHT]:",
         "if False:",
         "test_net.py::test_a_card_that_lies",
     ),
@@ -196,8 +196,8 @@ MUTANTS = {
     ),
     "used id of a frame not checked": (
         "queue/frames_bytecode.py",
-        "    if not found:",
-        "    if False:",
+        "if not _reorder(q, f, token, done):",
+        "if False:",
         "test_net.py::test_a_card_that_lies",
     ),
     "used id of a frame not checked, in viper": (
@@ -208,7 +208,7 @@ MUTANTS = {
     ),
     "used id of a frame looked for beyond what is in flight": (
         "queue/frames_bytecode.py",
-        "for n in range(f[_IDLE], f[_BUFFER_COUNT]):",
+        "for n in range(f[_IDLE] + done, f[_BUFFER_COUNT]):",
         "for n in range(f[_BUFFER_COUNT]):",
         "test_net.py::test_a_card_that_lies",
     ),
@@ -220,8 +220,8 @@ MUTANTS = {
     ),
     "used length of a frame not checked": (
         "queue/frames_bytecode.py",
-        "if length > limit and",
-        "if False and",
+        "            if not least <= length <= limit:",
+        "            if False:",
         "test_net.py::test_a_card_that_says_it_wrote_what_it_reads",
     ),
     "used length of a frame not checked, in viper": (
@@ -232,7 +232,7 @@ MUTANTS = {
     ),
     "number of a frame's buffers not checked": (
         "queue/frames_bytecode.py",
-        "if not 0 < parts <= ahead:",
+        "if not 0 < parts <= there:",
         "if False:",
         "test_net_merging.py::test_a_number_of_buffers_that_cannot_be_breaks_the_queue",
     ),
@@ -241,6 +241,18 @@ MUTANTS = {
         "if not parts or parts > there:",
         "if False:",
         "test_net_merging.py::test_a_number_of_buffers_that_cannot_be_breaks_the_queue",
+    ),
+    "used id of a later buffer of a frame not checked": (
+        "queue/frames_bytecode.py",
+        "and not _reorder(q, f, token, n):",
+        "and False:",
+        "test_net_merging.py::test_a_lie_about_a_later_buffer_breaks_the_queue",
+    ),
+    "used length of a later buffer of a frame not checked": (
+        "queue/frames_bytecode.py",
+        "\n        if not least <= length <= limit:",
+        "\n        if False:",
+        "test_net_merging.py::test_a_lie_about_a_later_buffer_breaks_the_queue",
     ),
     "used id of a later buffer of a frame not checked, in viper": (
         "queue/frames_viper.py",

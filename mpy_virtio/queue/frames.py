@@ -11,15 +11,15 @@ of idle buffers, so that many a batch is there from the last time.
 With VIRTIO_NET_F_MRG_RXBUF a frame can be in several buffers; only the first has a header. They
 are copied into one more view, the last one, when the frame is handed out in a batch.
 
-`frames` is `words(22 + 4 * count)`. In front are the number of buffers, how many descriptors each
+`frames` is `words(21 + 4 * count)`. In front are the number of buffers, how many descriptors each
 takes, the size of a header, how many bytes of a frame fit behind it, whether the device writes
 them, which place of the queue of idle buffers is its first, how many there are, how many of these
 are handed out in a batch, in which list, what the last descriptor has beside the frame, and
 references to `state`, as in hot.py, and to the lengths of the frames in a batch, an array("H");
-then, whether a frame can be in several buffers, how many buffers of a frame are still to be taken
-in, whether headers can ask for anything, and how often the device has returned a buffer before one
-that it had got earlier. Of each list there are the place where it begins, how many buffers it
-shows, and the number of changes of the order at that time.
+then, whether a frame can be in several buffers, whether headers can ask for anything, and how
+often the device has returned a buffer before one that it had got earlier. Of each list there are
+the place where it begins, how many buffers it shows, and the number of changes of the order at that
+time.
 
 Then come four words for each buffer: the address of the length in its last descriptor, or, if the
 device writes it, of the number of buffers in its header; the length of the frame that the device

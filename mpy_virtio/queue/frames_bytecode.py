@@ -39,11 +39,10 @@ _EXTRA = const(9)
 _QUEUE = const(10)
 _SIZES = const(11)
 _MERGES = const(12)
-_MISSING = const(13)
-_OFFLOADS = const(14)
-_ORDER = const(15)
-_LISTS = const(16)
-_BUFFERS = const(22)
+_OFFLOADS = const(13)
+_ORDER = const(14)
+_LISTS = const(15)
+_BUFFERS = const(21)
 
 _FRAME_LENGTH = const(1)
 _PARTS = const(2)
@@ -78,83 +77,109 @@ def take_in(f, most):
     q = f[_QUEUE]
     if not q[_USABLE]:
         return _UNUSABLE
-    used = q[_USED]
+    elements = q[_USED] + 4
+    mask = q[_SIZE] - 1
+    buffers = f[_BUFFER_COUNT]
+    entries = f[_ENTRIES]
+    writes = f[_WRITES]
+    least = f[_HEADER] if writes else 0
+    limit = least + f[_ROOM] if writes else _WORD if q[_DISTRUST] else 0
+    parts = 1
     taken = 0
     while taken < most:
         last = q[_LAST_USED]
-        ahead = (mem16[used + 2] - last) & 0xFFFF
-        if not ahead and not q[_LAG] and q[_EVENT_IDX]:
-            # No interrupt comes of what the device returned before it saw used_event move.
-            fence()
-            ahead = (mem16[used + 2] - last) & 0xFFFF
-        if not ahead:
+        there = _returned(q)
+        if not there:
             break
-        if ahead > q[_IN_FLIGHT]:
-            return _problem(q, _AHEAD, ahead, q[_IN_FLIGHT])
+        if there > q[_IN_FLIGHT]:
+            return _problem(q, _AHEAD, there, q[_IN_FLIGHT])
         fence()
-        while ahead and taken < most:
-            parts = _take_frame(q, f, ahead)
-            if not parts:
-                return _UNUSABLE
-            ahead -= parts
-            taken += 1
-            if parts > 1:
-                # There is room for one only to be put together in.
-                return taken
+        place = f[_FIRST] + f[_IDLE]
+        done = 0
+        while done < there and taken + done < most:
+            element = elements + 8 * ((last + done) & mask)
+            token = mem32[element] & _WORD
+            if f[_BUFFERS + ((place + done) % buffers << 2) + _PLACE] != token:
+                if not _reorder(q, f, token, done):
+                    return _UNUSABLE
+            length = mem32[element + 4] & _WORD
+            if not least <= length <= limit:
+                return _bad_length(q, length, least, limit)
+            if writes:
+                entry = _BUFFERS + 4 * (token // entries)
+                if f[_MERGES]:
+                    parts = mem16[f[entry]]
+                f[entry + _FRAME_LENGTH] = length - least
+                f[entry + _PARTS] = parts
+                if parts != 1:
+                    break
+            done += 1
+        _taken_in(q, f, done)
+        taken += done
+        if parts != 1:
+            # There is room for one only to be put together in.
+            return _take_several(q, f, parts, there - done) or taken + 1
     return taken
 
 
-def _take_frame(q, f, ahead):
-    """Take in a frame of `ahead` used buffers at most; returns how many it is in, or 0."""
-    first = q[_LAST_USED]
-    if not _take_part(q, f, ahead):
-        return 0
-    while f[_MISSING]:
-        if not _take_part(q, f, 0):
-            return 0
-    return (q[_LAST_USED] - first) & 0xFFFF
+def _returned(q):
+    """How many buffers the device says that it has returned."""
+    ahead = (mem16[q[_USED] + 2] - q[_LAST_USED]) & 0xFFFF
+    if not ahead and not q[_LAG] and q[_EVENT_IDX]:
+        # No interrupt comes of what the device returned before it saw used_event move.
+        fence()
+        ahead = (mem16[q[_USED] + 2] - q[_LAST_USED]) & 0xFFFF
+    return ahead
 
 
-def _take_part(q, f, ahead):
-    """Take in one used buffer; returns whether it is one that can be."""
-    size = q[_SIZE]
-    element = q[_USED] + 4 + 8 * (q[_LAST_USED] & (size - 1))
-    token = mem32[element] & _WORD
-    length = mem32[element + 4] & _WORD
-    missing = f[_MISSING]
-    limit = f[_HEADER] + f[_ROOM] if f[_WRITES] else 0
-    least = f[_HEADER] if f[_WRITES] and not missing else 0
-    place = _place(f, f[_IDLE])
-    found = place if f[place] == token else _find(f, token)
-    if not found:
-        _problem(q, _NOT_IN_FLIGHT, token, 0)
-        return False
-    if length > limit and (f[_WRITES] or not q[_DISTRUST]):
-        _problem(q, _TOO_LONG, length, limit)
-        return False
-    if length < least:
-        _problem(q, _TOO_SHORT, length, least)
-        return False
-    entry = _BUFFERS + 4 * (token // f[_ENTRIES])
-    parts = 1
-    if f[_MERGES] and not missing:
-        parts = missing = mem16[f[entry]]
-        if not 0 < parts <= ahead:
-            _problem(q, _BAD_PARTS, parts, ahead)
-            return False
-    missing = missing - 1 if missing else 0
-    following = (q[_LAST_USED] + 1) & 0xFFFF
+def _take_several(q, f, parts, there):
+    """Take in a frame that is in so many of the next used buffers; returns 0 or UNUSABLE."""
+    if not 0 < parts <= there:
+        return _problem(q, _BAD_PARTS, parts, there)
+    last = q[_LAST_USED]
+    limit = f[_HEADER] + f[_ROOM]
+    # The others have no header.
+    least = f[_HEADER]
+    for n in range(parts):
+        element = q[_USED] + 4 + 8 * ((last + n) & (q[_SIZE] - 1))
+        token = mem32[element] & _WORD
+        if f[_place(f, f[_IDLE] + n)] != token and not _reorder(q, f, token, n):
+            return _UNUSABLE
+        length = mem32[element + 4] & _WORD
+        if not least <= length <= limit:
+            return _bad_length(q, length, least, limit)
+        entry = _BUFFERS + 4 * (token // f[_ENTRIES])
+        f[entry + _FRAME_LENGTH] = length - least
+        f[entry + _PARTS] = parts
+        least = 0
+    _taken_in(q, f, parts)
+    return 0
+
+
+def _taken_in(q, f, count):
+    """So many of the next used buffers were looked at, and are idle now."""
+    following = (q[_LAST_USED] + count) & 0xFFFF
     q[_LAST_USED] = following
-    q[_IN_FLIGHT] -= 1
-    mem16[q[_AVAIL] + 4 + 2 * size] = following - q[_LAG]
-    f[found] = f[place]
-    f[place] = token
-    f[_ORDER] += found != place
-    f[entry + _FRAME_LENGTH] = length - least
-    f[entry + _PARTS] = parts
-    f[_MISSING] = missing
-    f[_IDLE] += 1
-    return True
+    q[_IN_FLIGHT] -= count
+    f[_IDLE] += count
+    mem16[q[_AVAIL] + 4 + 2 * q[_SIZE]] = following - q[_LAG]
+
+
+def _reorder(q, f, token, done):
+    """Have a returned buffer change places with the one that the device has had for longest.
+
+    `done` were looked at that are not counted yet. Returns whether the device has it at all.
+    """
+    place = _place(f, f[_IDLE] + done)
+    for n in range(f[_IDLE] + done, f[_BUFFER_COUNT]):
+        found = _place(f, n)
+        if f[found] == token:
+            f[found] = f[place]
+            f[place] = token
+            f[_ORDER] += 1
+            return True
+    _problem(q, _NOT_IN_FLIGHT, token, 0)
+    return False
 
 
 def _place(f, n):
@@ -162,13 +187,10 @@ def _place(f, n):
     return _BUFFERS + ((f[_FIRST] + n) % f[_BUFFER_COUNT] << 2) + _PLACE
 
 
-def _find(f, token):
-    """The place of a buffer that the device has, or 0 if it has not got it."""
-    for n in range(f[_IDLE], f[_BUFFER_COUNT]):
-        place = _place(f, n)
-        if f[place] == token:
-            return place
-    return 0
+def _bad_length(q, length, least, limit):
+    if length > limit:
+        return _problem(q, _TOO_LONG, length, limit)
+    return _problem(q, _TOO_SHORT, length, least)
 
 
 def _problem(q, what, value, limit):
@@ -192,66 +214,64 @@ def collect(parts, most):
 
 def _collect(parts, most):
     f = parts[0]
-    if f[_WRITES]:
-        result = _recover(f)
-        if result < 0:
-            return result
+    if f[_WRITES] and f[_IDLE]:
+        # Ctrl-C came before they were given back.
+        _publish(f, f[_IDLE])
     if f[_IDLE] < most:
         result = take_in(f, most - f[_IDLE])
         if result < 0:
             return result
+    shown = max(0, min(f[_IDLE], most))
+    f[_OUT] = shown
+    if f[_WRITES]:
+        shown = _measure(parts, shown)
     half = int(f[_FIRST] >= f[_BUFFER_COUNT] >> 1)
-    shown = out = 0
-    while shown < most and out < f[_IDLE]:
-        out += _measure(parts, half, shown) if f[_WRITES] else 1
-        shown += 1
     _show(parts, half, shown)
-    if out != shown:
+    if f[_OUT] != shown:
         # The last is a frame in several buffers. More may be there, without another interrupt.
         f[_QUEUE][_MISSED] = 1
         f[_LISTS + 3 * half + _LIST_COUNT] = shown - 1
         parts[2][half][shown - 1] = parts[1][f[_BUFFER_COUNT]]
-    f[_OUT] = out
     f[_HALF] = half
     return shown
 
 
-def _recover(f):
-    """Give back what Ctrl-C has kept from being handed out, or given back."""
-    while f[_MISSING]:
-        if not _take_part(f[_QUEUE], f, 0):
-            return _UNUSABLE
-    _publish(f, f[_IDLE])
-    return 0
-
-
-def _measure(parts, half, n):
-    """Set the length of the n-th frame, before which each is in one buffer; in how many it is."""
+def _measure(parts, shown):
+    """Set the lengths of the frames in so many buffers; returns how many frames these are."""
     f = parts[0]
-    entry = _idle(f, n)
-    if f[entry + _PARTS] == 1:
-        f[_SIZES][n] = f[entry + _FRAME_LENGTH]
-    else:
-        spare = parts[1][f[_BUFFER_COUNT]]
-        length = _gather(parts, n, spare, 0)
-        f[_SIZES][n] = length - f[_HEADER] if length <= len(spare) else 0
-    return f[entry + _PARTS]
+    first = f[_FIRST]
+    buffers = f[_BUFFER_COUNT]
+    entries = f[_ENTRIES]
+    sizes = f[_SIZES]
+    for n in range(shown):
+        head = f[_BUFFERS + ((first + n) % buffers << 2) + _PLACE]
+        entry = _BUFFERS + 4 * (head // entries)
+        if f[entry + _PARTS] != 1:
+            f[_OUT] = n + f[entry + _PARTS]
+            spare = parts[1][buffers]
+            length = _gather(parts, n, spare, 0)
+            sizes[n] = length - f[_HEADER] if length <= len(spare) else 0
+            return n + 1
+        sizes[n] = f[entry + _FRAME_LENGTH]
+    return shown
 
 
 def _show(parts, half, shown):
     """Have the list of a batch show the first idle buffers."""
-    f = parts[0]
+    f, views, lists = parts
+    first = f[_FIRST]
     known = _LISTS + 3 * half
     if (
-        f[known + _LIST_FIRST] == f[_FIRST]
+        f[known + _LIST_FIRST] == first
         and f[known + _LIST_COUNT] >= shown
         and f[known + _LIST_ORDER] == f[_ORDER]
     ):
         return
     f[known + _LIST_COUNT] = 0
     for n in range(shown):
-        parts[2][half][n] = _view(parts, _idle(f, n))
-    f[known + _LIST_FIRST] = f[_FIRST]
+        head = f[_BUFFERS + ((first + n) % f[_BUFFER_COUNT] << 2) + _PLACE]
+        lists[half][n] = views[head // f[_ENTRIES]]
+    f[known + _LIST_FIRST] = first
     f[known + _LIST_ORDER] = f[_ORDER]
     f[known + _LIST_COUNT] = shown
 
@@ -285,43 +305,44 @@ def _idle(f, n):
 
 def give(f, count):
     q = f[_QUEUE]
-    lengths = f[_SIZES]
     if not q[_USABLE]:
         return _UNUSABLE
-    if not f[_WRITES]:
-        if not 0 <= count <= f[_OUT]:
-            return _BAD_COUNT
-        for n in range(count):
-            if not 0 < lengths[n] <= f[_ROOM]:
-                return _BAD_LENGTH
-    _publish(f, f[_IDLE] if f[_WRITES] else count)
+    if f[_WRITES]:
+        count = f[_IDLE]
+    elif not 0 <= count <= f[_OUT]:
+        return _BAD_COUNT
+    if _publish(f, count):
+        return _BAD_LENGTH
     f[_OUT] = 0
     q[_BUSY] = 0
     return kick(q) or q[_MISSED]
 
 
 def _publish(f, count):
-    """Make the first idle buffers available."""
+    """Make the first idle buffers available; returns 0, or BAD_LENGTH, and nothing is done then."""
     q = f[_QUEUE]
-    for n in range(count):
-        _give_one(q, f, 0 if f[_WRITES] else f[_SIZES][n])
-
-
-def _give_one(q, f, length):
-    head = f[_place(f, 0)]
-    entry = _idle(f, 0)
-    if length:
-        mem32[f[entry]] = length + f[_EXTRA]
-    place = (f[_FIRST] + 1) % f[_BUFFER_COUNT]
+    first = f[_FIRST]
+    buffers = f[_BUFFER_COUNT]
+    ring = q[_AVAIL] + 4
+    mask = q[_SIZE] - 1
     idx = q[_AVAIL_IDX]
-    following = (idx + 1) & 0xFFFF
-    mem16[q[_AVAIL] + 4 + 2 * (idx & (q[_SIZE] - 1))] = head
+    sizes = None if f[_WRITES] else f[_SIZES]
+    for n in range(count):
+        head = f[_BUFFERS + ((first + n) % buffers << 2) + _PLACE]
+        if sizes:
+            if not 0 < sizes[n] <= f[_ROOM]:
+                return _BAD_LENGTH
+            mem32[f[_BUFFERS + 4 * (head // f[_ENTRIES])]] = sizes[n] + f[_EXTRA]
+        mem16[ring + 2 * ((idx + n) & mask)] = head
+    place = (first + count) % buffers
+    following = (idx + count) & 0xFFFF
     f[_FIRST] = place
-    f[_IDLE] -= 1
-    q[_IN_FLIGHT] += 1
+    f[_IDLE] -= count
+    q[_IN_FLIGHT] += count
     q[_AVAIL_IDX] = following
     fence()
     mem16[q[_AVAIL] + 2] = following
+    return 0
 
 
 def push(parts, frame, looks):
@@ -360,8 +381,10 @@ def pull(parts, buf, looks):
         return _NOTHING
     q[_BUSY] += 1
     try:
-        result = _recover(f)
-        while not result and not (result := take_in(f, 1)):
+        if f[_IDLE]:
+            # Ctrl-C came before they were given back.
+            _publish(f, f[_IDLE])
+        while not (result := take_in(f, 1)):
             looks -= 1
             if looks <= 0:
                 return _NOTHING
