@@ -18,8 +18,7 @@ are handed out in a batch, in which list, what the last descriptor has beside th
 references to `state`, as in hot.py, and to the lengths of the frames in a batch, an array("H");
 then, whether a frame can be in several buffers, whether headers can ask for anything, and how
 often the device has returned a buffer before one that it had got earlier. Of each list there are
-the place where it begins, how many buffers it shows, and the number of changes of the order at that
-time.
+the place where it begins, how many buffers it shows, and how often the order had changed by then.
 
 Then come four words for each buffer: the address of the length in its last descriptor, or, if the
 device writes it, of the number of buffers in its header; the length of the frame that the device

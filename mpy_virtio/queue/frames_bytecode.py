@@ -319,7 +319,7 @@ def give(f, count):
 
 
 def _publish(f, count):
-    """Make the first idle buffers available; returns 0, or BAD_LENGTH, and nothing is done then."""
+    """Make the first idle buffers available. Returns 0, or BAD_LENGTH with nothing done."""
     q = f[_QUEUE]
     first = f[_FIRST]
     buffers = f[_BUFFER_COUNT]
