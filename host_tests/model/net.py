@@ -3,6 +3,7 @@
 import struct
 
 from model.device import Device
+from tools.network.packets import checksum
 
 CSUM = 1 << 0
 GUEST_CSUM = 1 << 1
@@ -146,7 +147,7 @@ class NetModel(Device):
         at = start + offset
         if at + 2 > len(frame):
             self.violate("5.1.6.2.1", f"a checksum at {at} of a frame of {len(frame)} bytes")
-        return frame[:at] + checksum(frame[start:]) + frame[at + 2 :]
+        return frame[:at] + checksum(frame[start:]).to_bytes(2, "big") + frame[at + 2 :]
 
     def _check_layout(self, parts):
         legacy = self.version == 1 and not self.driver_features & ANY_LAYOUT
@@ -168,12 +169,3 @@ class NetModel(Device):
 
     def _config(self):
         return _CONFIG.pack(self.mac or bytes(6), self.link_status, 1, self.mtu or 0)
-
-
-def checksum(data):
-    """The checksum of the Internet's protocols, as two bytes."""
-    data += bytes(len(data) % 2)
-    total = sum(int.from_bytes(data[i : i + 2], "big") for i in range(0, len(data), 2))
-    while total >> 16:
-        total = (total & 0xFFFF) + (total >> 16)
-    return (total ^ 0xFFFF).to_bytes(2, "big")

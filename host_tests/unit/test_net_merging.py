@@ -193,6 +193,14 @@ def test_a_lie_about_a_later_buffer_breaks_the_queue(options, lie):
         drain(net)
 
 
+def test_small_buffers_take_less_memory():
+    def size(**options):
+        _, net = make({"buffers": 8, **options})
+        return sum(len(view.obj) for view in net._frames_in.parts[1])
+
+    assert size(buffer_size=256) < size() / 3
+
+
 def test_a_card_that_does_not_merge_gets_whole_buffers():
     model, net = make(features=STATUS)
     assert model.receive(pattern(1518))
