@@ -10,6 +10,7 @@
 #include "lwip/dns.h"
 #include "bridge.h"
 #include "checksums.h"
+#include "guard.h"
 #include "interface.h"
 
 #define BRIDGES 4
@@ -30,7 +31,10 @@ static mp_sched_node_t node;
 
 // Whether `transmit` could be called; if not, its exception has been printed.
 static bool call_transmit(bridge_obj_t *bridge) {
-    return mp_call_function_1_protected(bridge->transmit, MP_OBJ_FROM_PTR(bridge)) != MP_OBJ_NULL;
+    guard_enter();
+    mp_obj_t result = mp_call_function_1_protected(bridge->transmit, MP_OBJ_FROM_PTR(bridge));
+    guard_leave();
+    return result != MP_OBJ_NULL;
 }
 
 // Between bytecodes of the main program.

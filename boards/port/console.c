@@ -5,8 +5,8 @@
 #include "py/mphal.h"
 #include "py/ringbuf.h"
 #include "extmod/misc.h"
-#include "shared/runtime/interrupt_char.h"
 #include "console.h"
+#include "interrupt_char.h"
 
 // Large, so that Ctrl-C is seen behind much unread input. A power of two.
 #define BUFFER_SIZE (256 * 1024)
@@ -21,9 +21,7 @@ static volatile bool stopped;
 static void receive(void) {
     int c;
     while (!(stopped = count_put - count_taken == BUFFER_SIZE) && (c = uart_read()) >= 0) {
-        if (c == mp_interrupt_char) {
-            mp_sched_keyboard_interrupt();
-        } else {
+        if (!interrupt_char_take(c)) {
             buffer[count_put++ % BUFFER_SIZE] = c;
         }
     }
@@ -41,6 +39,12 @@ ringbuf_t stdin_ringbuf = { read_ahead, sizeof(read_ahead), 0, 0 };
 
 void console_init(void) {
     uart_init(on_receive);
+}
+
+void console_put_back(int c) {
+    if (count_put - count_taken < BUFFER_SIZE) {
+        buffer[--count_taken % BUFFER_SIZE] = c;
+    }
 }
 
 // How much is there to read. Looks at the UART when its interrupt cannot be relied on: after the

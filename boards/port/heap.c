@@ -1,6 +1,7 @@
 #include "py/gc.h"
 #include "py/mpstate.h"
 #include "shared/runtime/gchelper.h"
+#include "finaliser.h"
 #include "heap.h"
 #include "memory.h"
 #include "script.h"
@@ -15,6 +16,7 @@ void heap_init(void) {
     kept = NULL;
     memory_init(script_end());
     gc_init(&_heap_start, &_heap_end);
+    finaliser_init();
 }
 
 size_t gc_get_max_new_split(void) {
@@ -48,9 +50,10 @@ static void put_kept_back(void) {
     kept = NULL;
 }
 
-void gc_collect(void) {
+void heap_collect(void) {
     gc_collect_start();
     gc_helper_collect_regs_and_stack();
+    finaliser_keep();
     gc_collect_end();
     put_kept_back();
 }

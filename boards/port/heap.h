@@ -5,3 +5,6 @@ void heap_init(void);
 
 // Gives an area back that the garbage collector has taken for empty.
 void heap_free_area(void *area);
+
+// Collects garbage, whatever goes on; finaliser.c decides when that may be.
+void heap_collect(void);

@@ -1,14 +1,21 @@
 // From the start of the machine to the REPL, and around again at each soft reset.
 
+#include <string.h>
+
 #include "py/cstack.h"
 #include "py/gc.h"
 #include "py/mphal.h"
+#include "py/objexcept.h"
 #include "py/pystack.h"
 #include "py/runtime.h"
 #include "shared/readline/readline.h"
 #include "shared/runtime/pyexec.h"
 #include "console.h"
+#include "device_tree.h"
+#include "finaliser.h"
+#include "guard.h"
 #include "heap.h"
+#include "interrupt_char.h"
 #include "modmachine.h"
 #include "network.h"
 #include "script.h"
@@ -22,15 +29,86 @@ extern char _stack_start, _stack_end;
 // The variables of running Python functions. A call takes more of the C stack than of this one.
 static char python_stack[128 * 1024] __attribute__((aligned(sizeof(void *))));
 
+// Whether QEMU was told `-append safe`, among other words perhaps.
+static bool is_safe_mode(void) {
+    size_t left = 0;
+    const char *text = device_tree_property("chosen", "bootargs", &left);
+    while (left > 0) {
+        size_t length = strcspn(text, " ");
+        if (length == 4 && memcmp(text, "safe", length) == 0) {
+            return true;
+        }
+        size_t step = MIN(length + 1, left);
+        text += step;
+        left -= step;
+    }
+    return false;
+}
+
+// How long a script waits for the end of boot.py.
+#define BOOT_LIMIT_MS 30000
+
+// What machine.soft_reset() raises. sys.exit() raises SystemExit itself, which ends a program and,
+// at the prompt, restarts MicroPython.
+MP_DEFINE_CONST_OBJ_TYPE(
+    main_soft_reset_type, MP_QSTR_SystemExit, MP_TYPE_FLAG_NONE,
+    make_new, mp_obj_exception_make_new,
+    print, mp_obj_exception_print,
+    attr, mp_obj_exception_attr,
+    parent, &mp_type_SystemExit
+    );
+
+static bool running_file;
+
+// MicroPython calls this when a program has ended, by an exception or with none. `result` is what
+// pyexec_file_if_exists() returns.
+void main_program_ended(void *exception, int *result) {
+    guard_return_to((guard_depth_t) { 0, 0 });
+    bool resets = exception != NULL
+        && ((mp_obj_base_t *)exception)->type == &main_soft_reset_type;
+    if (running_file && !resets) {
+        *result &= ~PYEXEC_FORCED_EXIT;
+    }
+}
+
+// As pyexec_file_if_exists(), unless whoever types Ctrl-C, or `-append safe`, asks for a prompt.
+static int run_file(const char *name) {
+    if (interrupt_char_typed || is_safe_mode()) {
+        return 0;
+    }
+    running_file = true;
+    int result = pyexec_file_if_exists(name);
+    running_file = false;
+    return result;
+}
+
+static void give_up_script(void) {
+    static const char text[] = "boot.py of the disk did not end in 30 s, and the script was not "
+        "run: SAFE=1 boots without it\r\n";
+    uart_write(text, sizeof(text) - 1);
+    power_off(1);
+}
+
+// boot.py may restart MicroPython again and again, so the time counts from the first start.
+static void limit_boot(void) {
+    static bool limited;
+    if (script_is_loaded() && !limited) {
+        limited = true;
+        timers_limit(BOOT_LIMIT_MS, give_up_script);
+    }
+}
+
 // Runs what there is to run, until something asks for a soft reset.
 static void run(void) {
     pyexec_frozen_module("_boot.py", false);
 
-    int result = pyexec_file_if_exists("boot.py");
+    limit_boot();
+    int result = run_file("boot.py");
     if (result & PYEXEC_FORCED_EXIT) {
         return;
     }
 
+    timers_limit(0, NULL);
     script_run();
 
     if (machine_reset_cause_value == MACHINE_PWRON_RESET) {
@@ -38,7 +116,7 @@ static void run(void) {
     }
 
     if (pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL && result != 0) {
-        result = pyexec_file_if_exists("main.py");
+        result = run_file("main.py");
         if (result & PYEXEC_FORCED_EXIT) {
             return;
         }
@@ -51,6 +129,8 @@ static void run(void) {
             result = pyexec_friendly_repl();
         }
     } while (result == 0);
+    // What was typed at the prompt is not about the files that run now.
+    interrupt_char_typed = false;
 }
 
 int main(void) {
@@ -79,7 +159,8 @@ int main(void) {
         timers_deinit();
         network_end_connections();
         network_deinit();
-        // Closes the files that are open, for which their disks have to work.
+        // Files that are open, for which their disks have to work.
+        finaliser_close_all();
         gc_sweep_all();
         network_abort_connections();
         // Before the heap goes: what devices write into, and what interrupts call, is in it.

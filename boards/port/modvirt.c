@@ -5,9 +5,12 @@
 #include "py/mphal.h"
 #include "py/obj.h"
 #include "py/runtime.h"
+#include "block_device.h"
+#include "callback.h"
 #include "cpu.h"
 #include "device_tree.h"
 #include "modvirt.h"
+#include "virt_irq.h"
 
 // exit(status=0): ends QEMU, which exits with `status` (0 to 255).
 static mp_obj_t virt_exit(size_t n_args, const mp_obj_t *args) {
@@ -36,11 +39,37 @@ static mp_obj_t virt_bootargs(void) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(virt_bootargs_obj, virt_bootargs);
 
-// DEVICE_TREE: the address of the device tree, 0 if there is none.
+// call(number): does for the interrupt `number` what would be done if it came.
+static mp_obj_t virt_call(mp_obj_t number_obj) {
+    mp_int_t number = mp_obj_get_int(number_obj);
+    if (number < 0 || number >= MICROPY_HW_IRQ_COUNT) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("interrupt %d does not exist"),
+            (int)number);
+    }
+    virt_irq_call(number);
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(virt_call_obj, virt_call);
+
+// disk_error(device): the exception that a file system met in this block device, if the last that
+// a file system met in one was of this; None otherwise.
+static mp_obj_t virt_disk_error(mp_obj_t device) {
+    mp_obj_t exception = block_device_exception(device);
+    return exception == MP_OBJ_NULL ? mp_const_none : exception;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(virt_disk_error_obj, virt_disk_error);
+
+// DEVICE_TREE: the address of the device tree, 0 if there is none. HARD: that of a word which is
+// not 0 in a hard handler.
 void virt_attr(mp_obj_t self, qstr attr, mp_obj_t *dest) {
     (void)self;
-    if (attr == MP_QSTR_DEVICE_TREE && dest[0] == MP_OBJ_NULL) {
+    if (dest[0] != MP_OBJ_NULL) {
+        return;
+    }
+    if (attr == MP_QSTR_DEVICE_TREE) {
         dest[0] = mp_obj_new_int_from_uint(device_tree);
+    } else if (attr == MP_QSTR_HARD) {
+        dest[0] = mp_obj_new_int_from_uint((uintptr_t)&callback_is_hard);
     }
 }
 
@@ -49,6 +78,12 @@ static const mp_rom_map_elem_t virt_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_exit), MP_ROM_PTR(&virt_exit_obj) },
     { MP_ROM_QSTR(MP_QSTR_fence), MP_ROM_PTR(&virt_fence_obj) },
     { MP_ROM_QSTR(MP_QSTR_irq), MP_ROM_PTR(&virt_irq_obj) },
+    { MP_ROM_QSTR(MP_QSTR_call), MP_ROM_PTR(&virt_call_obj) },
+    { MP_ROM_QSTR(MP_QSTR_hold), MP_ROM_PTR(&virt_hold_obj) },
+    { MP_ROM_QSTR(MP_QSTR_release), MP_ROM_PTR(&virt_release_obj) },
+    { MP_ROM_QSTR(MP_QSTR_held), MP_ROM_PTR(&virt_held_obj) },
+    { MP_ROM_QSTR(MP_QSTR_wait), MP_ROM_PTR(&virt_wait_obj) },
+    { MP_ROM_QSTR(MP_QSTR_disk_error), MP_ROM_PTR(&virt_disk_error_obj) },
     { MP_ROM_QSTR(MP_QSTR_bootargs), MP_ROM_PTR(&virt_bootargs_obj) },
     { MP_ROM_QSTR(MP_QSTR_Fault), MP_ROM_PTR(&mp_type_Fault) },
     // Where the registers of QEMU's fw_cfg are.

@@ -4,4 +4,8 @@
 
 extern const mp_obj_type_t mp_type_Fault;
 
+MP_DECLARE_CONST_FUN_OBJ_0(virt_held_obj);
+MP_DECLARE_CONST_FUN_OBJ_0(virt_hold_obj);
+MP_DECLARE_CONST_FUN_OBJ_0(virt_release_obj);
+MP_DECLARE_CONST_FUN_OBJ_1(virt_wait_obj);
 MP_DECLARE_CONST_FUN_OBJ_KW(virt_irq_obj);

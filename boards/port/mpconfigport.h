@@ -34,6 +34,19 @@
 #define MICROPY_SCHEDULER_DEPTH                 (8)
 #define MICROPY_SCHEDULER_STATIC_NODES          (1)
 
+// Ctrl-C is raised in callbacks, too, which the scheduler's lock prevents by itself.
+#define MICROPY_VM_HOOK_LOOP \
+    if (MP_STATE_MAIN_THREAD(mp_pending_exception) != MP_OBJ_NULL) { \
+        MARK_EXC_IP_SELECTIVE(); \
+        mp_handle_pending(true); \
+    }
+extern void wait_serve(void);
+#define MICROPY_INTERNAL_EVENT_HOOK             wait_serve()
+
+extern void main_program_ended(void *exception, int *result);
+#define MICROPY_BOARD_AFTER_PYTHON_EXEC(input_kind, exec_flags, exception, result) \
+    main_program_ended(exception, result)
+
 // Files.
 #define MICROPY_VFS                             (1)
 #define MICROPY_READER_VFS                      (1)

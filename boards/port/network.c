@@ -29,12 +29,16 @@ static void on_tick(void) {
     mp_sched_schedule_node(&timeouts_node, check_timeouts);
 }
 
-static void poll_loopback(mp_sched_node_t *node) {
-    (void)node;
+static void poll_all(void) {
     struct netif *netif;
     NETIF_FOREACH(netif) {
         netif_poll(netif);
     }
+}
+
+static void poll_loopback(mp_sched_node_t *node) {
+    (void)node;
+    poll_all();
     mp_hal_signal_event();
 }
 
@@ -73,6 +77,12 @@ void network_init(void) {
     mod_network_init();
     bridges_init();
     timers_tick(TICK_MS, on_tick);
+}
+
+void network_serve(void) {
+    sys_check_timeouts();
+    poll_all();
+    bridges_flush();
 }
 
 void network_end_connections(void) {

@@ -10,7 +10,10 @@ void network_start(void);
 // At each start of MicroPython, after mp_init().
 void network_init(void);
 
-// Before that: tells the peers of all connections that these have ended, as well as it can.
+// Where callbacks have to wait: lets lwIP run, which never waits by itself.
+void network_serve(void);
+
+// Before the heap goes: tells the peers of all connections that these have ended, as well as it can.
 void network_end_connections(void);
 
 // Before the heap goes: lwIP forgets the interfaces, which are in it.

@@ -5,6 +5,7 @@
 #include "py/runtime.h"
 #include "py/mphal.h"
 #include "shared/readline/readline.h"
+#include "interrupt_char.h"
 #include "script.h"
 
 // Where a script that QEMU loaded into RAM starts. It ends with a zero, as all RAM is to begin
@@ -13,6 +14,10 @@
 
 void *script_end(void) {
     return (void *)(LOADED_SCRIPT + strlen(LOADED_SCRIPT) + 1);
+}
+
+bool script_is_loaded(void) {
+    return *LOADED_SCRIPT != '\0';
 }
 
 // The file opt/micropython/script of fw_cfg, or None.
@@ -26,14 +31,14 @@ static void execute(const char *source, size_t len) {
     mp_lexer_t *lexer = mp_lexer_new_from_str_len(MP_QSTR_script, source, len, 0);
     mp_parse_tree_t tree = mp_parse(lexer, MP_PARSE_FILE_INPUT);
     mp_obj_t module = mp_compile(&tree, MP_QSTR_script, false);
-    mp_hal_set_interrupt_char(CHAR_CTRL_C);
+    interrupt_char_of_program(CHAR_CTRL_C);
     mp_call_function_0(module);
     mp_handle_pending(true);
 }
 
 // Returns whether there was a script.
 static bool find_and_execute(void) {
-    if (*LOADED_SCRIPT != '\0') {
+    if (script_is_loaded()) {
         execute(LOADED_SCRIPT, strlen(LOADED_SCRIPT));
         return true;
     }
@@ -76,7 +81,7 @@ void script_run(void) {
         }
         power_off(0);
     }
-    mp_hal_set_interrupt_char(-1);
+    interrupt_char_of_program(-1);
     mp_handle_pending(false);
     power_off(exit_status(MP_OBJ_FROM_PTR(nlr.ret_val)));
 }

@@ -1,6 +1,6 @@
 #include "py/mphal.h"
 #include "py/runtime.h"
-#include "hard_call.h"
+#include "callback.h"
 #include "modmachine.h"
 #include "timers.h"
 
@@ -39,10 +39,15 @@ static struct {
     void (*fn)(void);
 } tick = { .deadline = NEVER };
 
+static struct {
+    uint64_t deadline;
+    void (*fn)(void);
+} limit = { .deadline = NEVER };
+
 static mp_sched_node_t node;
 
 static void set_alarm(void) {
-    uint64_t first = MIN(wake_up, tick.deadline);
+    uint64_t first = MIN(MIN(wake_up, tick.deadline), limit.deadline);
     for (machine_timer_obj_t *timer = running; timer != NULL; timer = timer->next) {
         first = MIN(first, timer->deadline);
     }
@@ -95,6 +100,9 @@ static void call_due(mp_sched_node_t *self) {
             remove(timer);
         }
         mp_call_function_1_protected(timer->callback, MP_OBJ_FROM_PTR(timer));
+        if (callback_interrupted) {
+            remove(timer);
+        }
     }
 }
 
@@ -109,7 +117,7 @@ static void expire(machine_timer_obj_t *timer) {
     if (timer->mode == ONE_SHOT) {
         remove(timer);
     }
-    if (!hard_call(timer->callback, MP_OBJ_FROM_PTR(timer))) {
+    if (!callback_call_hard(timer->callback, MP_OBJ_FROM_PTR(timer))) {
         remove(timer);
     }
 }
@@ -122,6 +130,10 @@ static void on_alarm(void) {
     if (tick.deadline <= now) {
         tick.deadline = now + tick.period;
         tick.fn();
+    }
+    if (limit.deadline <= now) {
+        limit.deadline = NEVER;
+        limit.fn();
     }
     machine_timer_obj_t *next;
     for (machine_timer_obj_t *timer = running; timer != NULL; timer = next) {
@@ -154,6 +166,14 @@ void timers_tick(unsigned int period_ms, void (*fn)(void)) {
     tick.fn = fn;
     tick.period = (uint64_t)period_ms * (MICROPY_HW_CLOCK_HZ / 1000);
     tick.deadline = period_ms == 0 ? NEVER : clock_ticks() + tick.period;
+    set_alarm();
+    MICROPY_END_ATOMIC_SECTION(state);
+}
+
+void timers_limit(unsigned int ms, void (*fn)(void)) {
+    uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
+    limit.fn = fn;
+    limit.deadline = fn == NULL ? NEVER : clock_ticks() + (uint64_t)ms * (MICROPY_HW_CLOCK_HZ / 1000);
     set_alarm();
     MICROPY_END_ATOMIC_SECTION(state);
 }

@@ -14,3 +14,6 @@ void timers_wake_at(uint64_t ticks);
 
 // Has `fn` called in the interrupt every `period_ms`; 0 for no more.
 void timers_tick(unsigned int period_ms, void (*fn)(void));
+
+// Calls `fn` in the interrupt, once, after `ms`, if there is no other call before; NULL for never.
+void timers_limit(unsigned int ms, void (*fn)(void));

@@ -1,0 +1,16 @@
+// Where file systems in C call block devices in Python. No exception crosses that border: it
+// becomes a number here.
+
+#ifndef BLOCK_DEVICE_H
+#define BLOCK_DEVICE_H
+
+#include "py/obj.h"
+
+// What went wrong first since this was last set to 0: a negative errno, or 0.
+extern int block_device_error;
+
+// The exception that ended the last call of a block device that one ended; MP_OBJ_NULL if the
+// last that went wrong returned a number.
+mp_obj_t block_device_exception(mp_obj_t device);
+
+#endif

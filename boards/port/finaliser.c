@@ -1,0 +1,161 @@
+// This knows how the collector of MicroPython 1.26 keeps its tables: two bits for each block say
+// what it is, one bit whether it is the first of an object that has a finaliser.
+
+#include <string.h>
+
+#include "py/gc.h"
+#include "py/mphal.h"
+#include "py/mpstate.h"
+#include "py/runtime.h"
+#include "callback.h"
+#include "finaliser.h"
+#include "guard.h"
+#include "heap.h"
+
+// As many are taken down at a time; the others are at a later collection.
+#define KEPT 64
+
+enum { BLOCK_FREE, BLOCK_HEAD, BLOCK_TAIL, BLOCK_MARKED };
+
+#define BLOCKS_IN_BYTE 4
+#define FLAGS_IN_BYTE 8
+
+static void *kept[KEPT];
+static size_t kept_count;
+static bool more;
+static mp_sched_node_t node;
+
+static unsigned int kind_of(const mp_state_mem_area_t *area, size_t block) {
+    return area->gc_alloc_table_start[block / BLOCKS_IN_BYTE] >> 2 * (block % BLOCKS_IN_BYTE) & 3;
+}
+
+static void **address_of(const mp_state_mem_area_t *area, size_t block) {
+    return (void **)(area->gc_pool_start + block * MICROPY_BYTES_PER_GC_BLOCK);
+}
+
+// ---- During a collection.
+
+// Marks what was left out when there was much to be marked at a time.
+static void mark_the_rest(void) {
+    while (MP_STATE_MEM(gc_stack_overflow)) {
+        MP_STATE_MEM(gc_stack_overflow) = 0;
+        for (mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
+            bool marked = false;
+            for (size_t block = 0; block <= area->gc_last_used_block; ++block) {
+                unsigned int kind = kind_of(area, block);
+                marked = kind == BLOCK_MARKED || (marked && kind == BLOCK_TAIL);
+                if (marked) {
+                    gc_collect_root(address_of(area, block),
+                        MICROPY_BYTES_PER_GC_BLOCK / sizeof(void *));
+                }
+            }
+        }
+    }
+}
+
+// It stays, with all that it refers to, and is not the collector's to finalise.
+static void keep(mp_state_mem_area_t *area, size_t block) {
+    void *object = address_of(area, block);
+    if (kept_count < KEPT) {
+        kept[kept_count++] = object;
+        area->gc_finaliser_table_start[block / FLAGS_IN_BYTE] &= ~(1 << block % FLAGS_IN_BYTE);
+    } else {
+        more = true;
+    }
+}
+
+// Calls `function` for each object that has a finaliser and is of this kind.
+static void for_each(unsigned int kind, void (*function)(mp_state_mem_area_t *, size_t)) {
+    for (mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
+        for (size_t at = 0; at <= area->gc_last_used_block / FLAGS_IN_BYTE; ++at) {
+            unsigned int flags = area->gc_finaliser_table_start[at];
+            for (size_t block = at * FLAGS_IN_BYTE; flags != 0; ++block, flags >>= 1) {
+                if ((flags & 1) && kind_of(area, block) == kind) {
+                    function(area, block);
+                }
+            }
+        }
+    }
+}
+
+static void mark(mp_state_mem_area_t *area, size_t block) {
+    void *object = address_of(area, block);
+    gc_collect_root(&object, 1);
+}
+
+void finaliser_keep(void) {
+    gc_collect_root(kept, kept_count);
+    mark_the_rest();
+    more = false;
+    for_each(BLOCK_HEAD, keep);
+    gc_collect_root(kept, kept_count);
+    if (more) {
+        for_each(BLOCK_HEAD, mark);
+    }
+}
+
+// ---- Afterwards.
+
+static void close_one(void *object) {
+    mp_obj_base_t *base = object;
+    if (base->type == NULL) {
+        return;
+    }
+    mp_obj_t method[2];
+    mp_load_method_maybe(MP_OBJ_FROM_PTR(base), MP_QSTR___del__, method);
+    if (method[0] != MP_OBJ_NULL) {
+        mp_call_function_1_protected(method[0], method[1]);
+    }
+}
+
+// Returns whether there were some.
+static bool close_kept(void) {
+    size_t closed = 0;
+    // Others may be found meanwhile, and be closed here or by whoever found them.
+    while (kept_count > 0) {
+        void *object = kept[--kept_count];
+        kept[kept_count] = NULL;
+        close_one(object);
+        ++closed;
+    }
+    return closed > 0;
+}
+
+static void on_node(mp_sched_node_t *self) {
+    (void)self;
+    close_kept();
+}
+
+void gc_collect(void) {
+    if (guard_is_held() || callback_is_hard) {
+        // Not now: then it is the heap that grows.
+        return;
+    }
+    heap_collect();
+    if (kept_count > 0) {
+        mp_sched_schedule_node(&node, on_node);
+    }
+}
+
+void finaliser_collect(void) {
+    bool may_close = !gc_is_locked() && !guard_is_held();
+    do {
+        gc_collect();
+    } while (may_close && close_kept());
+}
+
+static void keep_any(mp_state_mem_area_t *area, size_t block) {
+    keep(area, block);
+}
+
+void finaliser_close_all(void) {
+    do {
+        close_kept();
+        more = false;
+        for_each(BLOCK_HEAD, keep_any);
+    } while (kept_count > 0);
+}
+
+void finaliser_init(void) {
+    kept_count = 0;
+}
