@@ -11,6 +11,7 @@ from micropython import const
 
 from mpy_virtio.queue.hot import twin
 
+_INIT = const(1)
 _BLOCK_COUNT = const(4)
 _BLOCK_SIZE = const(5)
 _BLOCK_ERASE = const(6)
@@ -42,7 +43,6 @@ class Cache:
         self._block_mask = (1 << self._blocks_in_line) - 1
         self._lines = [bytearray(line_size) for _ in range(lines)]
         self._numbers = array("i", [_NONE] * lines)
-        self._none = array("i", self._numbers)
         self._mask = lines - 1
         # A handler that comes amid a method, and uses the disk, goes past the lines. They are
         # spoilt by what it writes, and by a write that ended in an exception.
@@ -55,7 +55,7 @@ class Cache:
         at &= self._line_size - 1
         length = len(buf)
         if at + length > self._line_size or number >= self._end or self._busy:
-            return _access(self._disk.readblocks, block, buf, offset)
+            return self._read(block, buf, offset)
         self._busy = True
         try:
             place = (number ^ number >> 4 ^ number >> 8 ^ number >> 12) & self._mask
@@ -63,7 +63,7 @@ class Cache:
                 self._drop()
             if self._numbers[place] != number and not self._fill(place, number):
                 # The device may still have what was asked for.
-                return _access(self._disk.readblocks, block, buf, offset)
+                return self._read(block, buf, offset)
             twin.copy(buf, 0, self._lines[place], at, length)
         finally:
             self._busy = False
@@ -72,10 +72,10 @@ class Cache:
     def writeblocks(self, block, buf, offset=0):
         self._spoilt += 1
         if self._busy:
-            return _access(self._disk.writeblocks, block, buf, offset)
+            return self._write(block, buf, offset)
         self._busy = True
         try:
-            result = _access(self._disk.writeblocks, block, buf, offset)
+            result = self._write(block, buf, offset)
             if not result and self._spoilt == 1:
                 self._update(block, offset, buf)
                 self._spoilt -= 1
@@ -84,6 +84,9 @@ class Cache:
         return result
 
     def ioctl(self, op, arg):
+        if op == _INIT:
+            # What there is now may not be what was read.
+            self._spoilt += 1
         if op != _BLOCK_ERASE:
             return self._disk.ioctl(op, arg)
         self._spoilt += 1
@@ -99,16 +102,30 @@ class Cache:
             self._busy = False
         return result
 
+    # Nothing in these methods allocates, as the heap may be locked.
+
+    def _read(self, block, buf, offset):
+        # Not every device has the second protocol.
+        if offset:
+            return self._disk.readblocks(block, buf, offset)
+        return self._disk.readblocks(block, buf)
+
+    def _write(self, block, buf, offset):
+        if offset:
+            return self._disk.writeblocks(block, buf, offset)
+        return self._disk.writeblocks(block, buf)
+
     def _drop(self):
         self._spoilt = 0
-        self._numbers[:] = self._none
+        for place in range(len(self._numbers)):
+            self._numbers[place] = _NONE
 
     def _fill(self, place, number):
         """Have line `number` in its place; returns whether it is."""
         self._numbers[place] = _NONE
         block = number << self._blocks_in_line >> self._lines_in_block
         offset = (number & ((1 << self._lines_in_block) - 1)) * self._line_size
-        if _access(self._disk.readblocks, block, self._lines[place], offset):
+        if self._read(block, self._lines[place], offset):
             return False
         self._numbers[place] = number
         return True
@@ -117,8 +134,8 @@ class Cache:
         """Drop the lines that block `block` is in."""
         first = block << self._lines_in_block >> self._blocks_in_line
         last = ((block + 1 << self._lines_in_block) - 1) >> self._blocks_in_line
-        for place, number in enumerate(self._numbers):
-            if first <= number <= last:
+        for place in range(len(self._numbers)):
+            if first <= self._numbers[place] <= last:
                 self._numbers[place] = _NONE
 
     def _update(self, block, offset, buf):
@@ -137,11 +154,6 @@ class Cache:
             number += 1
             start += part
             at = 0
-
-
-def _access(method, block, buf, offset):
-    # Not every device has the second protocol.
-    return method(block, buf, offset) if offset else method(block, buf)
 
 
 def _log2(number):

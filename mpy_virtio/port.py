@@ -7,7 +7,10 @@ tree (`DEVICE_TREE` is 0) it has tables.
 
 from errno import ETIMEDOUT
 
-from machine import idle
+from machine import idle, mem32
+
+# MicroPython's errno lacks it.
+EBUSY = 16
 
 try:
     from time import ticks_diff, ticks_ms
@@ -40,8 +43,17 @@ def _assemble(decorator, instruction):
     return scope["fence"]
 
 
-def _no_fence():
+def _nothing():
     pass
+
+
+def _never():
+    return False
+
+
+def _idle(ms):
+    idle()
+    return 0
 
 
 try:
@@ -56,14 +68,34 @@ except ImportError:
     fence = (
         _assemble("asm_rv32", "data(4, 0x0ff0000f, 0x0000100f)")
         or _assemble("asm_thumb", "data(2, 0xf3bf, 0x8f5f)")
-        or _no_fence
+        or _nothing
     )
     RESETS_DEVICES = False
 
-# irq(number, handler) has handler(number) called between two bytecodes of the main program; the
-# line is masked at the interrupt controller until the handler has returned.
+# irq(number, handler, serve=serve) calls serve(number) when the line is asserted, which is masked
+# at the interrupt controller until that has returned; and then, if it returned true,
+# handler(number) between two bytecodes of the main program. call(number) does both by itself.
 irq = getattr(virt, "irq", None)
+call = getattr(virt, "call", None)
 DEVICE_TREE = getattr(virt, "DEVICE_TREE", 0)
+
+# Between hold() and release() no callback is called, and no Ctrl-C is raised; held() says whether
+# callbacks have to wait, for that or because a file system is amid something. wait(ms) sleeps
+# until an interrupt, at most so long, and returns how many Ctrl-C wait. Where a firmware has no
+# such thing callbacks and Ctrl-C come at any jump.
+hold = getattr(virt, "hold", _nothing)
+release = getattr(virt, "release", _nothing)
+held = getattr(virt, "held", _never)
+wait = getattr(virt, "wait", _idle)
+
+# The address of a word that is not 0 in a hard handler; 0 where the firmware does not say.
+HARD = getattr(virt, "HARD", 0)
+
+
+def refuse_hard_handler():
+    """OSError(EBUSY) in a hard handler, which may have come amid anything."""
+    if HARD and mem32[HARD]:
+        raise OSError(EBUSY)
 
 
 def wait_until(condition, timeout_ms):
@@ -72,4 +104,4 @@ def wait_until(condition, timeout_ms):
     while not condition():
         if ticks_diff(ticks_ms(), start) >= timeout_ms:
             raise OSError(ETIMEDOUT)
-        idle()
+        wait(1)

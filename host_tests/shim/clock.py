@@ -7,6 +7,8 @@ run, and time goes on: time-outs are reached without waiting for them. The funct
 
 import time
 
+import guard
+import interrupts
 import micropython
 
 _PERIOD = 1 << 30
@@ -64,7 +66,10 @@ def look(us=_LOOK_US):
                 step()
         finally:
             _stepping = False
-        micropython.run_scheduled()
+        if guard.held():
+            interrupts.serve_masked()
+        else:
+            micropython.run_scheduled()
     _now_us += us
 
 

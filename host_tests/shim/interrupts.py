@@ -1,8 +1,8 @@
 """A simulated interrupt controller, and `irq()` as our port's `virt` has it.
 
-A line that a device asserts is masked, and its handler scheduled, until that has returned. The
-package is a guest of a firmware without interrupts unless a test gives it this `irq`:
-`monkeypatch.setattr(port, "irq", interrupts.irq)`.
+A line that a device asserts is masked until it was served, which is scheduled; the handler is
+called then, if the server says so. The package is a guest of a firmware without interrupts unless
+a test gives it this controller: `interrupts.install(monkeypatch)`.
 """
 
 import traceback
@@ -11,14 +11,27 @@ import micropython
 
 _levels = {}
 _handlers = {}
+_servers = {}
 _masked = set()
+# Numbers whose handler is to be called as a callback.
+_to_call = set()
+
+
+def install(monkeypatch):
+    """Give the package this controller for a test."""
+    from mpy_virtio import port
+
+    monkeypatch.setattr(port, "irq", irq)
+    monkeypatch.setattr(port, "call", call)
 
 
 def reset():
     """No lines and no handlers."""
     _levels.clear()
     _handlers.clear()
+    _servers.clear()
     _masked.clear()
+    _to_call.clear()
 
 
 def connect(number, level):
@@ -38,21 +51,46 @@ def connected(number):
     return number in _handlers
 
 
-def irq(number, handler, hard=False):
-    """Have `handler(number)` called when line `number` is asserted; None: no more."""
+def irq(number, handler, hard=False, serve=None):
+    """As virt.irq()."""
     if handler is None:
         _handlers.pop(number, None)
+        _servers.pop(number, None)
     else:
         _handlers[number] = handler
+        _servers[number] = serve
         changed(number)
 
 
-def _run(number):
+def call(number):
+    """As virt.call(): serve line `number` as if it were asserted."""
+    micropython.schedule_node(_run, number)
+
+
+def serve_masked():
+    """Serve what is asserted where callbacks have to wait, as a wait does."""
+    for number in sorted(_masked):
+        _serve(number)
+
+
+def _serve(number):
     try:
-        if number in _handlers:
-            _handlers[number](number)
+        serve = _servers.get(number)
+        if number in _handlers and (serve is None or serve(number)):
+            _to_call.add(number)
     except Exception:
         traceback.print_exc()
     finally:
         _masked.discard(number)
         changed(number)
+
+
+def _run(number):
+    _serve(number)
+    if number in _to_call:
+        _to_call.discard(number)
+        try:
+            if number in _handlers:
+                _handlers[number](number)
+        except Exception:
+            traceback.print_exc()

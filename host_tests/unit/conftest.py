@@ -5,11 +5,13 @@ import gc
 import sys
 from types import SimpleNamespace
 
+import guard
 import pytest
 from hypothesis import settings
 from machine import mem16
 
 from model import NEVER, Device
+from mpy_virtio import port
 from mpy_virtio.queue import frames_bytecode, frames_viper, hot_bytecode, hot_viper
 from mpy_virtio.queue.split import VirtQueue
 from mpy_virtio.transport import base
@@ -86,6 +88,35 @@ def pytest_generate_tests(metafunc):
     if metafunc.module.__name__.rpartition("test_")[2] in WITH_TWINS:
         metafunc.fixturenames.append("twin")
         metafunc.parametrize("twin", TWINS, indirect=True)
+        if {"at_jump", "ctrl_c"} & set(metafunc.fixturenames):
+            metafunc.fixturenames.append("guarded")
+            metafunc.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
+
+
+# What the package has on a firmware without a guard.
+WITHOUT_GUARD = {name: getattr(port, name) for name in ("hold", "release", "held", "wait")}
+
+
+@pytest.fixture
+def guarded():
+    """Whether the package has the guard of our port; a test that asks for jumps has both."""
+    return True
+
+
+@pytest.fixture(autouse=True)
+def with_guard(request):
+    """Gives the package the guard, where it is to have one."""
+    guard.reset()
+    if not request.getfixturevalue("guarded"):
+        yield
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        for module in [m for n, m in sys.modules.items() if n.startswith("mpy_virtio.")]:
+            for name in WITHOUT_GUARD:
+                if getattr(module, name, None) is WITHOUT_GUARD[name]:
+                    patch.setattr(module, name, getattr(guard, name))
+        yield
+    assert not guard.held()
 
 
 @pytest.fixture
@@ -165,8 +196,8 @@ def nothing_is_driven():
 class AtJump:
     """`with AtJump(n, act) as jump:` calls `act()` at the n-th jump of the package's code.
 
-    At jumps is where MicroPython raises Ctrl-C, and calls what is scheduled. `jump.came` says
-    whether there were so many.
+    At jumps is where MicroPython raises Ctrl-C, and calls what is scheduled; where something is
+    held, right after that. `jump.came` says whether there were so many.
     """
 
     _JUMPS = {code for name, code in dis.opmap.items() if "JUMP" in name}
@@ -183,6 +214,9 @@ class AtJump:
 
     def __exit__(self, *_):
         sys.settrace(self._former)
+        if self._left <= 0 and not self.came:
+            self.came = True
+            self._act()
 
     def _called(self, frame, event, arg):
         # Viper code, which runs as Python here, is never interrupted.
@@ -195,7 +229,7 @@ class AtJump:
     def _traced(self, frame, event, arg):
         if event == "opcode" and frame.f_code.co_code[frame.f_lasti] in self._JUMPS:
             self._left -= 1
-            if not self._left:
+            if self._left <= 0 and not self.came and not guard.held():
                 sys.settrace(None)
                 self.came = True
                 self._act()
@@ -213,7 +247,10 @@ class _CtrlC(AtJump):
         raise KeyboardInterrupt
 
     def __exit__(self, kind, *_):
-        super().__exit__()
+        try:
+            super().__exit__()
+        except KeyboardInterrupt:
+            return kind is None
         return kind is KeyboardInterrupt and self.came
 
 

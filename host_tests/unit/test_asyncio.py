@@ -11,7 +11,7 @@ import pytest
 
 from model import NEVER, BlockModel, EntropyModel
 from model.registers import EVENT_IDX, INDIRECT_DESC
-from mpy_virtio import Block, Entropy, MMIOTransport, VirtQueue, errors, port
+from mpy_virtio import Block, Entropy, MMIOTransport, VirtQueue, errors
 from mpy_virtio.queue import aio
 
 LINE = 7
@@ -23,13 +23,13 @@ RINGS = pytest.mark.parametrize("features", [0, EVENT_IDX, EVENT_IDX | INDIRECT_
 @pytest.fixture(params=["interrupts", "polling"])
 def any_port(request, monkeypatch):
     if request.param == "interrupts":
-        monkeypatch.setattr(port, "irq", interrupts.irq)
+        interrupts.install(monkeypatch)
     return request.param
 
 
 @pytest.fixture
 def with_interrupts(monkeypatch):
-    monkeypatch.setattr(port, "irq", interrupts.irq)
+    interrupts.install(monkeypatch)
 
 
 def entropy(version=2, **options):

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 from model import NEVER, net, rules
 from model.device import MISBEHAVIOURS
 from model.hostile import Hostile
-from mpy_virtio import MMIOTransport, errors, features, port
+from mpy_virtio import MMIOTransport, errors, features
 from mpy_virtio.device.net import Net
 from mpy_virtio.queue import frames_bytecode
 from mpy_virtio.transport import base
@@ -436,7 +436,7 @@ class CardMachine(RuleBasedStateMachine):
 
 
 def test_a_card_that_lies(twin, ctrl_c, monkeypatch, record_property):
-    monkeypatch.setattr(port, "irq", interrupts.irq)
+    interrupts.install(monkeypatch)
     monkeypatch.setattr(base, "_RESET_TIMEOUT_MS", GRACE_MS)
     HostileCard.moved = 0
     for number in itertools.count():

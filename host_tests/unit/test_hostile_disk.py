@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from model import NEVER, block, rules
 from model.device import MISBEHAVIOURS
-from mpy_virtio import Block, MMIOTransport, errors, features, port
+from mpy_virtio import Block, MMIOTransport, errors, features
 from mpy_virtio.device import blk
 from mpy_virtio.transport import base
 
@@ -500,7 +500,7 @@ class DiskMachine(RuleBasedStateMachine):
 
 
 def test_a_disk_that_lies(twin, ctrl_c, monkeypatch, record_property):
-    monkeypatch.setattr(port, "irq", interrupts.irq)
+    interrupts.install(monkeypatch)
     monkeypatch.setattr(blk, "_GRACE_MS", GRACE_MS)
     monkeypatch.setattr(base, "_RESET_TIMEOUT_MS", GRACE_MS)
     HostileDisk.taken = 0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from model import NEVER, NetModel
 from model.net import ANNOUNCE, ANY_LAYOUT, LINK_UP, TRANSMIT
 from model.registers import FAILED
-from mpy_virtio import MMIOTransport, errors, port
+from mpy_virtio import MMIOTransport, errors
 from mpy_virtio.device.net import Net
 from mpy_virtio.features import EVENT_IDX, INDIRECT_DESC
 
@@ -286,7 +286,7 @@ def test_receiving_to_be_awaited():
 @pytest.fixture
 def woken(monkeypatch):
     """A card that interrupts, and tasks that must not sleep meanwhile."""
-    monkeypatch.setattr(port, "irq", interrupts.irq)
+    interrupts.install(monkeypatch)
 
     async def sleep_ms(_):
         raise AssertionError("a task looks again and again")
@@ -402,7 +402,7 @@ def test_amid_a_batch_there_is_no_other():
 
 
 def test_a_handler_that_comes_amid_a_batch_is_called_after_it(monkeypatch):
-    monkeypatch.setattr(port, "irq", interrupts.irq)
+    interrupts.install(monkeypatch)
     model, net = make_interrupting()
     seen = []
     net.on_receive(lambda _: seen.append("handler"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from model import NetModel
 from model.net import ANY_LAYOUT, CTRL_RX, CTRL_VQ, MRG_RXBUF, STATUS
 from model.registers import FAILED
-from mpy_virtio import MMIOTransport, errors, port
+from mpy_virtio import MMIOTransport, errors
 from mpy_virtio.device.net import Net
 from mpy_virtio.features import EVENT_IDX
 
@@ -89,7 +89,7 @@ def test_a_batch_ends_with_a_frame_in_several_buffers(options):
 
 @KINDS
 def test_a_handler_is_called_again_for_what_is_behind_it(options, monkeypatch):
-    monkeypatch.setattr(port, "irq", interrupts.irq)
+    interrupts.install(monkeypatch)
     memory.reset()
     interrupts.reset()
     model = NetModel(irq=7, **options)

@@ -1,19 +1,25 @@
 """The block device (5.2): a disk, as MicroPython's file systems want it.
 
 Data goes straight between the disk and the caller's buffer. That may be on the C stack, where a
-file system has its own, so no blocking call returns before the device has let go of it: when the
-device is late, or Ctrl-C comes, it is reset then, and all requests that it had are lost. A wait
-first looks for an answer for about as long as a request of a MiB takes, and sleeps then.
+file system has its own, so no blocking call returns before the device has let go of it. A wait
+first looks for an answer for about as long as a request of a MiB takes, and sleeps then. Ctrl-C
+comes after it.
+
+When the device is late, or at a second Ctrl-C, the device is reset, and all requests that it had
+are lost. If they were only reading, it goes on. If one was to write, the disk is not what a file
+system takes it to be: it refuses everything by OSError(ENODEV), until the next ioctl(INIT), with
+which a new mount begins.
 """
 
-from errno import EINVAL, EIO, EOPNOTSUPP, ETIMEDOUT
+from errno import EINVAL, EIO, ENODEV, EOPNOTSUPP, ETIMEDOUT
 
 from micropython import const
 
 from mpy_virtio import errors
 from mpy_virtio.device.base import Device
 from mpy_virtio.dma import Buffer
-from mpy_virtio.port import ticks_diff, ticks_ms
+from mpy_virtio.errors import VirtIOError
+from mpy_virtio.port import hold, refuse_hard_handler, release, ticks_diff, ticks_ms
 from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.split import VirtQueue
 from mpy_virtio.queue.table import check_type
@@ -25,8 +31,9 @@ _bytearray = bytearray
 _len = len
 _type = type
 
-# MicroPython's errno lacks it.
+# MicroPython's errno lacks them.
 EROFS = 30
+_EINTR = const(4)
 
 # Feature bits (5.2.3).
 F_SIZE_MAX = 1 << 1
@@ -95,9 +102,6 @@ _JOB_RESULT = const(5)
 # How many requests a transfer is split into at a time, if it has to be.
 _PIPELINE = const(8)
 
-# After Ctrl-C, how long the device may take before it is reset.
-_GRACE_MS = const(1000)
-
 # os.AbstractBlockDev.ioctl().
 _IOCTL_INIT = const(1)
 _IOCTL_DEINIT = const(2)
@@ -112,7 +116,8 @@ class Block(Device):
 
     `capacity` is its size in sectors of 512 bytes, `block_size` the unit of all block numbers in
     bytes, `block_count` its size in those, and `read_only` says whether it refuses to be written.
-    `timeout_ms` bounds each call.
+    `timeout_ms` bounds each call. `error` is the exception that a call of the protocol, which has
+    numbers for what goes wrong, ended with the last time that one did.
 
     `block_size` is the disk's own unless told otherwise: any power of two up to 64 KiB that is
     not less. File systems do with large blocks what they do with small ones, in fewer requests.
@@ -125,6 +130,9 @@ class Block(Device):
 
     # The first of the Requests that are in flight, or done but not taken from poll() yet.
     _pending = None
+    error = None
+    # Whether something was lost that was to be written.
+    _down = False
     _held = ()
     _queue = None
     _jobs = None
@@ -209,7 +217,8 @@ class Block(Device):
         self._jobs = self._new_jobs()
         # A list, since setting an attribute takes longer than all else of a call.
         self._free_jobs = [self._jobs]
-        self._bounce = None
+        # Here and not when it is needed, which may be while the heap is locked.
+        self._bounce = bytearray(self._own_block_size)
         self._lost = None
 
     def _config(self, feature, offset, default):
@@ -230,18 +239,17 @@ class Block(Device):
 
         OSError(EIO) when the disk cannot, OSError(EINVAL) beyond its end, OSError(ETIMEDOUT).
         """
-        result = self.readblocks(block, buf, offset)
-        if result:
-            raise OSError(-result)
+        if self.readblocks(block, buf, offset):
+            raise self.error
 
     def write(self, block, buf, offset=0):
         """Write `buf` to byte `offset` of block `block` on; as read(), and OSError(EROFS)."""
-        result = self.writeblocks(block, buf, offset)
-        if result:
-            raise OSError(-result)
+        if self.writeblocks(block, buf, offset):
+            raise self.error
 
     def flush(self):
         """Have all that was written on stable storage (5.2.6.2)."""
+        self.check_ready()
         if self._abilities & F_FLUSH:
             self.command(_T_FLUSH, b"")
 
@@ -363,6 +371,7 @@ class Block(Device):
 
     def finish(self, requests):
         """Wait for Requests that were submitted; OSError if one of them failed."""
+        refuse_hard_handler()
         try:
             requests.wait()
         except BaseException as error:
@@ -398,8 +407,8 @@ class Block(Device):
                 result = _access(self.state, jobs, _T_IN, block, buf, _len(buf))
             if result:
                 self._go_on(result, jobs, _T_IN, block, buf, offset)
-        except OSError as error:
-            return -error.args[0]
+        except (OSError, VirtIOError) as error:
+            return self._number_of(error)
         except BaseException as error:
             self.settle(jobs, error)
             raise
@@ -418,8 +427,8 @@ class Block(Device):
                     result = _access(self.state, jobs, _T_OUT, block, buf, _len(buf))
             if result:
                 self._go_on(result, jobs, _T_OUT, block, buf, offset)
-        except OSError as error:
-            return -error.args[0]
+        except (OSError, VirtIOError) as error:
+            return self._number_of(error)
         except BaseException as error:
             self.settle(jobs, error)
             raise
@@ -429,20 +438,29 @@ class Block(Device):
 
     def ioctl(self, op, arg):
         if op == _IOCTL_BLOCK_COUNT:
-            return self.block_count
+            return -ENODEV if self._down else self.block_count
         if op == _IOCTL_BLOCK_SIZE:
             return self.block_size
         try:
             if op in (_IOCTL_SYNC, _IOCTL_DEINIT):
                 self.flush()
                 return 0
+            if op == _IOCTL_INIT:
+                self._go_up()
+                return 0
             if op == _IOCTL_BLOCK_ERASE:
                 if self._abilities & F_WRITE_ZEROES:
                     self.write_zeroes(arg)
                 return 0
-        except OSError as error:
-            return -error.args[0]
-        return 0 if op == _IOCTL_INIT else None
+        except (OSError, VirtIOError) as error:
+            return self._number_of(error)
+        return None
+
+    def _number_of(self, error):
+        if isinstance(error, errors.BadBuffer):
+            raise error
+        self.error = error
+        return -error.args[0] if isinstance(error, OSError) else -EIO
 
     # The same for asyncio. What it takes is loaded when it is first used.
 
@@ -470,7 +488,14 @@ class Block(Device):
 
     # Any place, any length.
 
+    def check_ready(self):
+        """OSError(EBUSY) in a hard handler, OSError(ENODEV) while the disk waits for INIT."""
+        refuse_hard_handler()
+        if self._down:
+            raise OSError(ENODEV)
+
     def _go_on(self, result, jobs, kind, block, buf, offset):
+        self.check_ready()
         if result == _NOT_SIMPLE:
             self._access_any(jobs, kind, block, buf, offset)
         else:
@@ -498,6 +523,7 @@ class Block(Device):
 
     def position_of(self, kind, block, length, offset):
         """Byte `offset` of block `block`; OSError unless `length` bytes may be accessed there."""
+        self.check_ready()
         position = block * self.block_size + offset
         if kind & _T_OUT and self.read_only:
             raise OSError(EROFS)
@@ -534,6 +560,7 @@ class Block(Device):
 
     def command(self, kind, buf):
         """One request that is not about a place on the disk, with `buf` for its data."""
+        self.check_ready()
         free = self._free_jobs
         jobs = free[0]
         free[0] = None
@@ -573,53 +600,74 @@ class Block(Device):
 
     def carry_out(self, jobs, result):
         """Wait until `jobs` are done, which run() gave `result` for; OSError if one failed."""
-        try:
-            if result:
-                self._wait(jobs, result, self.timeout_ms)
-        except BaseException as error:
-            self.settle(jobs, error)
-            raise
+        if result:
+            hold()
+            try:
+                self._wait(jobs, result, 2)
+            except BaseException as error:
+                self.settle(jobs, error)
+                raise
+            finally:
+                release()
         self.check(jobs)
 
-    def _wait(self, jobs, result, timeout_ms):
+    def _wait(self, jobs, result, interrupts):
+        """Wait for `jobs`; OSError(ETIMEDOUT), or OSError(EINTR) at so many Ctrl-C."""
         queue = self._queue
         queue.check(result)
         start = ticks_ms()
         while is_going_on(jobs):
             queue.check_device()
-            if ticks_diff(ticks_ms(), start) >= timeout_ms:
+            if ticks_diff(ticks_ms(), start) >= self.timeout_ms:
                 raise OSError(ETIMEDOUT)
-            queue.idle()
+            if queue.idle() >= interrupts:
+                raise OSError(_EINTR)
             queue.check(twin.run(queue.state, jobs, 1))
 
     def settle(self, jobs, error):
         """After an exception: have the device let go of the jobs' memory, whatever it takes."""
         if jobs is None:
             return
-        # Nothing more of it is to be sent.
-        jobs[_JOBS_SENT] = jobs[_JOBS_COUNT]
+        hold()
         try:
-            if jobs[_JOBS_LEFT] and not isinstance(error, (OSError, errors.VirtIOError)):
-                self._wait(jobs, 1, _GRACE_MS)
-        except (OSError, errors.VirtIOError) as another:
+            # Nothing more of it is to be sent.
+            jobs[_JOBS_SENT] = jobs[_JOBS_COUNT]
+            if not isinstance(error, (OSError, VirtIOError)):
+                # Ctrl-C has come already.
+                self._wait(jobs, 1, 1)
+        except (OSError, VirtIOError) as another:
             error = another
         finally:
-            if jobs[_JOBS_LEFT]:
-                # Should the reset fail, the device's answers go there.
-                self._lost = jobs
-                self._reset(not isinstance(error, errors.VirtIOError))
+            try:
+                if jobs[_JOBS_LEFT]:
+                    # Should the reset fail, the device's answers go there.
+                    self._lost = jobs
+                    self._reset(not isinstance(error, VirtIOError))
+            finally:
+                release()
 
     def _reset(self, again):
         """Take everything from the device, and bring it up `again` unless it cannot be trusted."""
         transport = self.transport
-        timeout_ms = self.timeout_ms
         transport.reset()
+        if again and not self._queue.lost_write:
+            self._bring_up_again()
+            return
         if again:
-            self._bring_up(transport, self._options)
-            self.timeout_ms = timeout_ms
+            self._down = True
         else:
             transport.fail()
-            transport.driver = self
+        transport.driver = self
+
+    def _go_up(self):
+        if self._down:
+            self._bring_up_again()
+            self._down = False
+
+    def _bring_up_again(self):
+        timeout_ms = self.timeout_ms
+        self._bring_up(self.transport, self._options)
+        self.timeout_ms = timeout_ms
 
     def check(self, jobs):
         """Raise what the first of these jobs stands for that went wrong, if any did."""

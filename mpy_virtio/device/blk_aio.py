@@ -43,6 +43,7 @@ async def access(disk, kind, block, buf, offset):
 
 async def command(disk, kind, buf):
     """One request that is not about a place on the disk."""
+    disk.check_ready()
     await _access_whole(disk, kind, 0, buf, 0, len(buf))
 
 

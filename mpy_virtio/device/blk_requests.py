@@ -6,6 +6,7 @@ from errno import EALREADY, EINVAL
 from micropython import const
 
 from mpy_virtio.device.blk import EROFS
+from mpy_virtio.port import EBUSY
 from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.table import check_type
 
@@ -19,6 +20,7 @@ _MAX_NUMBER = const(0xFFFFFFFF)
 _MAX_BLOCK = const(0x3FFFFFFF)
 
 _JOBS_SENT = const(1)
+_JOBS_LEFT = const(2)
 _JOBS_WORST = const(3)
 _JOBS_SHIFT = const(4)
 _JOBS_LIMIT = const(5)
@@ -86,6 +88,7 @@ class Requests:
             raise
 
     def _go_on(self, result, kind, block):
+        self._disk.check_ready()
         if result != _NOT_SIMPLE:
             self._disk.carry_out(self._jobs, result)
             return
@@ -97,7 +100,7 @@ class Requests:
         self.wait()
 
     def _failed(self, error):
-        if not isinstance(error, OSError) or error.args[0] != EALREADY:
+        if not isinstance(error, OSError) or error.args[0] not in (EALREADY, EBUSY):
             self._disk.settle(self._jobs, error)
 
     # What Block.submit(), poll() and finish() do.
@@ -106,7 +109,8 @@ class Requests:
         """Check where all of it is to go, and begin anew."""
         jobs = self._jobs
         kind = _T_OUT if write else _T_IN
-        if self.submitted:
+        self._disk.check_ready()
+        if self.submitted or jobs[_JOBS_LEFT]:
             raise OSError(EALREADY)
         if kind and self._disk.read_only:
             raise OSError(EROFS)

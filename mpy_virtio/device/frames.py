@@ -34,6 +34,7 @@ _MISSED = const(26)
 _NOTHING = const(-1)
 _BAD_LENGTH = const(-6)
 _BAD_COUNT = const(-7)
+_REFUSED = const(-8)
 
 _WORD_SIZE = const(4)
 # Of a descriptor.
@@ -123,6 +124,7 @@ class FrameQueue(VirtQueue):
         there, the handler is called.
         """
         frames = self._frames
+        count = 0
         try:
             count = _collect(self.parts, most)
             if count <= 0:
@@ -130,7 +132,8 @@ class FrameQueue(VirtQueue):
             take(self._batches[frames[_HALF]], self._lengths, frames[_HEADER], count)
             result = _give(frames, count)
         except BaseException:
-            self._put_back()
+            if count != _REFUSED:
+                self._put_back()
             raise
         if result:
             self._end(result)
@@ -144,6 +147,7 @@ class FrameQueue(VirtQueue):
         either, and `fill` is not called then; nor is it amid another transmit().
         """
         frames = self._frames
+        count = 0
         try:
             count = _collect(self.parts, most)
             if count <= 0:
@@ -153,7 +157,8 @@ class FrameQueue(VirtQueue):
             if result:
                 self._end(result)
         except BaseException:
-            self._put_back()
+            if count != _REFUSED:
+                self._put_back()
             raise
         return count
 
@@ -164,7 +169,7 @@ class FrameQueue(VirtQueue):
         if self._frames[_WRITES] and self._frames[_IDLE]:
             self.give_all()
         if state[_MISSED]:
-            self._call_handler()
+            self.call_handler()
 
     def _end(self, result):
         """After a function of the twin with a `result` of 0 or less, say what it stands for."""

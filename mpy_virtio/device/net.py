@@ -48,6 +48,7 @@ _RX_ALL_MULTICAST = b"\x00\x01"
 _MAC_TABLE_SET = b"\x01\x00"
 _ANNOUNCE_ACK = b"\x03\x00"
 _OK = 0
+_COMMAND_BUFFERS = 2
 
 _RECEIVE_QUEUE = 0
 _TRANSMIT_QUEUE = 1
@@ -239,20 +240,21 @@ class Net(Device):
 
     # Interrupts.
 
-    def on_receive(self, handler):
-        """Have `handler(queue)` called when frames were received; None: no more.
+    def on_receive(self, handler, driver=False):
+        """Call `handler(queue)` when frames were received; None: no more.
 
-        It should deliver() until that gives fewer than it could. Returns whether there are some
-        already. Raises NoInterrupts.
+        It should deliver() until that gives fewer than it could, or call `queue.again()`.
+        `driver` is that of VirtQueue.irq(). Returns whether there are some already. Raises
+        NoInterrupts.
         """
-        return self._frames_in.irq(handler)
+        return self._frames_in.irq(handler, driver)
 
-    def on_room(self, handler):
-        """Have `handler(queue)` called when there is room to transmit again; None: no more.
+    def on_room(self, handler, driver=False):
+        """Call `handler(queue)` when there is room to transmit again; None: no more.
 
         Returns whether there is some already. Raises NoInterrupts.
         """
-        return self._frames_out.irq(handler)
+        return self._frames_out.irq(handler, driver)
 
     # The control queue (5.1.6.5).
 
@@ -275,13 +277,18 @@ class Net(Device):
     def announce_wanted(self):
         """Whether the device asks the driver to tell the network where it is (5.1.6.5.4).
 
-        It does after a migration. The request is acknowledged by this.
+        It does after a migration. This acknowledges the request, without a wait.
         """
-        if not self.features & F_GUEST_ANNOUNCE:
+        if self._control is None or not self.features & F_GUEST_ANNOUNCE:
             return False
         if not self.transport.read_config(_STATUS, 2) & _S_ANNOUNCE:
             return False
-        self._command(_ANNOUNCE_ACK, (), F_GUEST_ANNOUNCE)
+        queue = self._control
+        # What was acknowledged before is back by now.
+        while queue.poll() is not None:
+            pass
+        if queue.free >= _COMMAND_BUFFERS:
+            queue.abandon(queue.start((_ANNOUNCE_ACK,), (bytearray(1),)))
         return True
 
     def _command(self, command, data, feature):

@@ -87,7 +87,7 @@ class _Waiters:
         flag.clear()
         task = (is_done, flag)
         if not self._tasks:
-            queue.irq(self.wake)
+            queue.irq(self.wake, driver=True)
         self._tasks.append(task)
         try:
             while not self._look(task):

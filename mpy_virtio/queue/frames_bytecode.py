@@ -1,14 +1,15 @@
 """The work for each frame, in bytecode; frames_viper.py is the same for some CPUs.
 
-frames.py says what the functions do, and what is in `frames`; hot.py, what is in `state`. Ctrl-C
-can come at any jump: whatever belongs together is one run of statements without one.
+frames.py says what the functions do, and what is in `frames`; hot.py, what is in `state`. What
+must not be seen half done is a step, as in step.py.
 """
 
 from machine import mem16, mem32
 from micropython import const
 
 from mpy_virtio.port import fence
-from mpy_virtio.queue.hot_bytecode import _leave, copy, kick
+from mpy_virtio.queue.hot_bytecode import copy, kick, leave
+from mpy_virtio.queue.step import begin, end
 
 _AVAIL = const(1)
 _USED = const(2)
@@ -25,6 +26,9 @@ _PROBLEM_VALUE = const(19)
 _PROBLEM_LIMIT = const(20)
 _DISTRUST = const(25)
 _MISSED = const(26)
+_ON_LEAVE = const(27)
+_STEP = const(28)
+_HARD = const(29)
 
 _BUFFER_COUNT = const(0)
 _ENTRIES = const(1)
@@ -57,6 +61,7 @@ _UNUSABLE = const(-2)
 _FULL = const(-5)
 _BAD_LENGTH = const(-6)
 _BAD_COUNT = const(-7)
+_REFUSED = const(-8)
 
 _AHEAD = const(1)
 _NOT_IN_FLIGHT = const(2)
@@ -202,13 +207,21 @@ def _problem(q, what, value, limit):
 
 def collect(parts, most):
     q = parts[0][_QUEUE]
+    if q[_STEP] or mem32[q[_HARD]]:
+        return _REFUSED
     if q[_BUSY]:
         return 0
-    # Whoever calls this resets it after an exception.
-    q[_BUSY] = 1
-    shown = _collect(parts, most)
+    begin(q)
+    try:
+        # Whoever calls this resets it after an exception.
+        q[_BUSY] = 1
+        shown = _collect(parts, most)
+    finally:
+        end(q)
     if shown <= 0:
-        _leave(q)
+        q[_BUSY] = 0
+        if q[_MISSED]:
+            q[_ON_LEAVE]()
     return shown
 
 
@@ -307,14 +320,18 @@ def give(f, count):
     q = f[_QUEUE]
     if not q[_USABLE]:
         return _UNUSABLE
-    if f[_WRITES]:
-        count = f[_IDLE]
-    elif not 0 <= count <= f[_OUT]:
-        return _BAD_COUNT
-    if _publish(f, count):
-        return _BAD_LENGTH
-    f[_OUT] = 0
-    q[_BUSY] = 0
+    begin(q)
+    try:
+        if f[_WRITES]:
+            count = f[_IDLE]
+        elif not 0 <= count <= f[_OUT]:
+            return _BAD_COUNT
+        if _publish(f, count):
+            return _BAD_LENGTH
+        f[_OUT] = 0
+        q[_BUSY] = 0
+    finally:
+        end(q)
     return kick(q) or q[_MISSED]
 
 
@@ -351,9 +368,11 @@ def push(parts, frame, looks):
     length = len(frame)
     if not 0 < length <= f[_ROOM]:
         return _BAD_LENGTH
+    if q[_STEP] or mem32[q[_HARD]]:
+        return _REFUSED
     if q[_BUSY]:
         return _FULL
-    q[_BUSY] += 1
+    begin(q)
     try:
         while not f[_IDLE]:
             result = take_in(f, f[_BUFFER_COUNT])
@@ -371,15 +390,17 @@ def push(parts, frame, looks):
         _publish(f, 1)
         return kick(q)
     finally:
-        _leave(q)
+        leave(q)
 
 
 def pull(parts, buf, looks):
     f = parts[0]
     q = f[_QUEUE]
+    if q[_STEP] or mem32[q[_HARD]]:
+        return _REFUSED
     if q[_BUSY]:
         return _NOTHING
-    q[_BUSY] += 1
+    begin(q)
     try:
         if f[_IDLE]:
             # Ctrl-C came before they were given back.
@@ -394,4 +415,4 @@ def pull(parts, buf, looks):
         _publish(f, f[_IDLE])
         return kick(q) or length
     finally:
-        _leave(q)
+        leave(q)

@@ -27,6 +27,8 @@ _PROBLEM_VALUE = const(19)
 _PROBLEM_LIMIT = const(20)
 _DISTRUST = const(25)
 _MISSED = const(26)
+_STEP = const(28)
+_HARD = const(29)
 
 _BUFFER_COUNT = const(0)
 _ENTRIES = const(1)
@@ -62,6 +64,7 @@ _NOT_READY = const(-3)
 _FULL = const(-5)
 _BAD_LENGTH = const(-6)
 _BAD_COUNT = const(-7)
+_REFUSED = const(-8)
 
 _AHEAD = const(1)
 _NOT_IN_FLIGHT = const(2)
@@ -236,6 +239,8 @@ def collect(parts, most: int) -> int:
     frames = parts[0]
     f = ptr32(frames)
     q = ptr32(f[_QUEUE])
+    if q[_STEP] | ptr32(q[_HARD])[0]:
+        return _REFUSED
     if q[_BUSY]:
         return 0
     writes = f[_WRITES]
@@ -448,6 +453,8 @@ def push(parts, frame, looks: int) -> int:
     length = int(len(frame))
     if not length or length > f[_ROOM]:
         return _BAD_LENGTH
+    if q[_STEP] | ptr32(q[_HARD])[0]:
+        return _REFUSED
     if q[_BUSY]:
         return _FULL
     if not q[_USABLE]:
@@ -516,6 +523,8 @@ def pull(parts, buf, looks: int) -> int:
     frames = parts[0]
     f = ptr32(frames)
     q = ptr32(f[_QUEUE])
+    if q[_STEP] | ptr32(q[_HARD])[0]:
+        return _REFUSED
     if q[_BUSY]:
         return _NOTHING
     if f[_IDLE]:

@@ -1,8 +1,8 @@
 """The hot path of a split virtqueue, in bytecode; hot_viper.py is the same for some CPUs.
 
-hot.py says what the functions do, and what is in `state` and `jobs`. Ctrl-C and handlers can come
-at any jump. So whatever belongs together is one run of statements without a jump in it, and a
-handler that finds `state` busy is called later.
+hot.py says what the functions do, and what is in `state` and `jobs`. What must not be seen half
+done is a step, as in step.py. Where Ctrl-C can come amid one, at any jump, the ring stays whole:
+whatever belongs together is one run of statements without a jump in it.
 """
 
 from machine import mem8, mem16, mem32
@@ -10,6 +10,7 @@ from micropython import const
 from uctypes import addressof
 
 from mpy_virtio.port import fence
+from mpy_virtio.queue.step import begin, end
 
 _DESC = const(0)
 _AVAIL = const(1)
@@ -28,7 +29,6 @@ _LAG = const(13)
 _FREE_HEAD = const(14)
 _FREE = const(15)
 _IN_FLIGHT = const(16)
-_BUSY = const(17)
 _PROBLEM = const(18)
 _PROBLEM_VALUE = const(19)
 _PROBLEM_LIMIT = const(20)
@@ -39,7 +39,7 @@ _SEGMENT = const(24)
 _DISTRUST = const(25)
 _MISSED = const(26)
 _ON_LEAVE = const(27)
-_HEADS = const(28)
+_HEADS = const(30)
 
 _STATE = const(0)
 _COUNT = const(1)
@@ -149,23 +149,23 @@ def kick(q):
 
 
 def take(q):
-    return _take_until(q, _NO_JOBS, -1, 1)
+    return _take(q, _NO_JOBS, -1, 1)
 
 
 def _take_until(q, goal, left, looks):
-    q[_BUSY] += 1
+    begin(q)
     try:
         return _take(q, goal, left, looks)
     finally:
-        _leave(q)
+        leave(q)
 
 
 def on_leave(q, call):
     q[_ON_LEAVE] = call
 
 
-def _leave(q):
-    q[_BUSY] -= 1
+def leave(q):
+    end(q)
     if q[_MISSED]:
         q[_ON_LEAVE]()
 
@@ -258,12 +258,12 @@ def _problem(q, what, value, limit):
 
 
 def ask(q, lag):
-    idx = q[_LAST_USED] - lag
-    q[_LAG] = lag
     if q[_EVENT_IDX]:
+        q[_LAG] = lag
         # An event index just behind is 65535 used buffers away.
-        mem16[q[_AVAIL] + 4 + 2 * q[_SIZE]] = idx
+        mem16[q[_AVAIL] + 4 + 2 * q[_SIZE]] = q[_LAST_USED] - lag
     else:
+        q[_LAG] = lag
         mem16[q[_AVAIL]] = lag
     fence()
     return mem16[q[_USED] + 2] != q[_LAST_USED]
@@ -278,7 +278,7 @@ def recycle(q, head):
 
 
 def _send(q, jobs):
-    q[_BUSY] += 1
+    begin(q)
     try:
         if not q[_USABLE]:
             return _UNUSABLE
@@ -288,7 +288,7 @@ def _send(q, jobs):
             pass
         return 0
     finally:
-        _leave(q)
+        leave(q)
 
 
 def _send_one(q, jobs):
@@ -470,12 +470,15 @@ def copy(to, at, source, start, length):
 
 
 def lose(q):
+    writes = 0
     for head in range(q[_SIZE]):
         at = _HEADS + (head << 3)
         if q[at + _STATE] == _JOB:
             owner = q[at + _JOBS]
+            writes |= owner[q[at + _ENTRY] + _KIND] & 1
             q[at + _STATE] = _FREE_STATE
             owner[q[at + _ENTRY] + _RESULT] = _LOST
             owner[_JOBS_SENT] = owner[_JOBS_COUNT]
             owner[_JOBS_LEFT] -= 1
             owner[_JOBS_WORST] |= _LOST
+    return writes

@@ -38,7 +38,9 @@ _SLOT_SIZE = const(23)
 _SEGMENT = const(24)
 _DISTRUST = const(25)
 _MISSED = const(26)
-_HEADS = const(28)
+_STEP = const(28)
+_HARD = const(29)
+_HEADS = const(30)
 
 _STATE = const(0)
 _COUNT = const(1)
@@ -84,6 +86,7 @@ _NOTHING = const(-1)
 _UNUSABLE = const(-2)
 _NOT_READY = const(-3)
 _NOT_SIMPLE = const(-4)
+_REFUSED = const(-8)
 _UNSEEN = const(0x10000)
 
 _AHEAD = const(1)
@@ -183,6 +186,8 @@ def run(q: ptr32, j: ptr32, looks: int) -> int:
         return _UNUSABLE
     if not ptr32(q[_LIVE])[0]:
         return _NOT_READY
+    if q[_STEP] | ptr32(q[_HARD])[0]:
+        return _REFUSED
     following = ptr16(q[_NEXT])
     avail = ptr16(q[_AVAIL])
     used = ptr16(q[_USED])
@@ -607,16 +612,20 @@ def copy(to, at: int, source, start: int, length: int):
 
 
 @micropython.viper
-def lose(state):
+def lose(state) -> int:
     q = ptr32(state)
+    writes = 0
     head = 0
     while head < q[_SIZE]:
         at = _HEADS + (head << 3)
         if q[at + _STATE] == _JOB:
             owner = ptr32(q[at + _JOBS])
-            ptr32(q[at + _ENTRY])[_RESULT] = _LOST
+            job = ptr32(q[at + _ENTRY])
+            writes |= job[_KIND] & 1
+            job[_RESULT] = _LOST
             owner[_JOBS_SENT] = owner[_JOBS_COUNT]
             owner[_JOBS_LEFT] -= 1
             owner[_JOBS_WORST] |= _LOST
         q[at + _STATE] = _FREE_STATE
         head += 1
+    return writes

@@ -8,22 +8,27 @@ that begins with an `a` is to be awaited, and other tasks run meanwhile.
 The device is not trusted: what it may write is read once and checked, and what the driver
 wrote is never read back. A request owns its buffers until the device returns them or is reset.
 
-Ctrl-C can come at any time. MicroPython raises it at jumps only, so each change of the queue's
-state is one run of statements without a jump in it, the last thing that a method does. An
-interrupt handler runs at jumps, too: one that comes amid add(), poll() or abandon() is called
-when that is over, so that it may use the queue as well.
+Callbacks (of timers, of `micropython.schedule`, handlers of interrupts) and Ctrl-C come at jumps.
+What must not be seen half done is a step (step.py): on our port none of these comes during one,
+but right after it, so any callback may use any queue. On another firmware a callback that comes
+during a step of the same queue is refused by OSError(EBUSY), and Ctrl-C may end a step: so each
+change of the queue's state is also one run of statements without a jump in it, the last thing that
+a method does, and the ring stays whole. Code that runs in the interrupt itself, a hard handler, is
+refused by OSError(EBUSY), too, where the firmware says which code that is.
 """
 
 import sys
 from errno import ETIMEDOUT
 
 from micropython import const
+from uctypes import addressof
 
 from mpy_virtio import errors, features, layouts
 from mpy_virtio.dma import Buffer
 from mpy_virtio.layouts import DESC_F_INDIRECT
-from mpy_virtio.port import idle, ticks_diff, ticks_ms
+from mpy_virtio.port import EBUSY, HARD, held, ticks_diff, ticks_ms, wait
 from mpy_virtio.queue.hot import twin
+from mpy_virtio.queue.step import begin, end
 from mpy_virtio.queue.table import DescriptorTable, check_buffers
 from mpy_virtio.transport.base import NEEDS_RESET, PAGE_SIZE, live_at
 
@@ -54,7 +59,9 @@ _PROBLEM_VALUE = const(19)
 _PROBLEM_LIMIT = const(20)
 _NEXT = const(21)
 _MISSED = const(26)
-_HEADS = const(28)
+_STEP = const(28)
+_HARD = const(29)
+_HEADS = const(30)
 
 _STATE = const(0)
 _COUNT = const(1)
@@ -68,6 +75,7 @@ _DONE = const(3)
 _NOTHING = const(-1)
 _UNUSABLE = const(-2)
 _NOT_READY = const(-3)
+_REFUSED = const(-8)
 _UNSEEN = const(0x10000)
 
 # By the number that take() gives the problem.
@@ -99,6 +107,7 @@ class VirtQueue:
         self.size = size
         self.waiters = None
         self.handler = None
+        self._driver = False
         self._handling = False
         self._memory = memory
         self._table = DescriptorTable(memory.addr, size)
@@ -112,10 +121,11 @@ class VirtQueue:
         state[_USED] = memory.addr + used_offset
         state[_DOORBELL] = transport.doorbell
         state[_LIVE] = twin.reference(transport.live)
+        state[_HARD] = HARD or addressof(transport.live) + 4
         state[_INDEX] = index
         state[_SIZE] = size
         state[_NEXT] = twin.reference(self._table.next)
-        twin.on_leave(state, self._call_handler)
+        twin.on_leave(state, self.call_handler)
         self._attach()
 
     def _attach(self):
@@ -128,6 +138,8 @@ class VirtQueue:
             state[word] = 0
         state[_FREE] = size
         self.broken = False
+        # Whether a job that writes was lost in the reset.
+        self.lost_write = False
         self._live = True
         state[_USABLE] = 1
         transport.queue_set(self.index, size, state[_DESC], state[_AVAIL], state[_USED])
@@ -197,14 +209,13 @@ class VirtQueue:
 
         Allowed before finish_init() too, to have buffers waiting when the device goes live.
         """
-        state = self.state
-        state[_BUSY] += 1
+        begin(self.state)
         try:
             return self._add(readable, writable)
         finally:
             # Not _leave(), which has a jump: Ctrl-C there would lose the token. kick() makes up
             # for it.
-            state[_BUSY] -= 1
+            end(self.state)
 
     def _add(self, readable, writable):
         self._check_usable()
@@ -231,8 +242,7 @@ class VirtQueue:
         Returns its token, to be finished, or None. Raises DeviceBroken when the device returned
         what it cannot have.
         """
-        state = self.state
-        state[_BUSY] += 1
+        begin(self.state)
         try:
             token = self._take()
         finally:
@@ -254,7 +264,7 @@ class VirtQueue:
         That is an exception if it is negative, or a call of the handler that had to wait.
         """
         if self.state[_MISSED]:
-            self._call_handler()
+            self.call_handler()
         if result == _UNUSABLE:
             self._check_usable()
             state = self.state
@@ -263,6 +273,8 @@ class VirtQueue:
             self.violation(
                 _PROBLEMS[state[_PROBLEM]].format(value, state[_PROBLEM_LIMIT], used_idx)
             )
+        if result == _REFUSED:
+            raise OSError(EBUSY)
         if result == _NOT_READY:
             raise errors.DeviceNotReady(self.transport.address, "call finish_init() first")
 
@@ -287,7 +299,7 @@ class VirtQueue:
     def abandon(self, token):
         """Give up on request `token`: once the device returns it, it is finished unseen."""
         state = self.state
-        state[_BUSY] += 1
+        begin(state)
         try:
             kind = self._state_of(token)
             if kind == _DONE:
@@ -332,14 +344,22 @@ class VirtQueue:
             raise errors.DeviceNeedsReset(self.transport.address)
 
     def idle(self):
-        """Sleep until the device interrupts, or about a millisecond."""
+        """Sleep until the device interrupts, or about a millisecond.
+
+        The queue's own handler is called even where callbacks have to wait, as in a block device
+        that a file system uses: for whoever waits for it. Returns how many Ctrl-C wait (on our
+        port, 0 elsewhere).
+        """
         if not self.transport.has_interrupts:
-            idle()
-            return
+            return wait(1)
         lag = self.state[_LAG]
+        interrupts = 0
         if not self.want_interrupts(True):
-            idle()
-        self.want_interrupts(not lag)
+            interrupts = wait(1)
+        self._call()
+        if self.state[_USABLE]:
+            self.want_interrupts(not lag)
+        return interrupts
 
     def request(self, readable, writable, timeout_ms=5000):
         """Make a request and wait for it; parameters and results as of start() and wait().
@@ -383,44 +403,74 @@ class VirtQueue:
 
     # Interrupts (2.7.7).
 
-    def irq(self, handler):
-        """Have `handler(queue)` called when the device has returned something; None: no more.
+    def irq(self, handler, driver=False):
+        """Call `handler(queue)` when the device has returned something; None: no more.
 
         It runs between two bytecodes of the main program, and should poll() until that gives
         None: no other interrupt comes for what it leaves. It is called too when the device gives
-        up (DEVICE_NEEDS_RESET). Returns whether the device has returned something already.
-        Raises NoInterrupts where the device cannot interrupt.
+        up (DEVICE_NEEDS_RESET). Ctrl-C ends one that does not return: it is called no more then.
+
+        A `driver` calls no code of the program's, and does a bounded amount of work: it is called
+        at once, also where callbacks have to wait. Returns whether the device has returned
+        something already. Raises NoInterrupts where the device cannot interrupt.
         """
         if handler is not None:
             self.transport.check_interrupts()
             self._check_usable()
         self.handler = handler
+        self._driver = driver
         self.transport.on_used_buffer(self, handler is not None)
         return bool(self.state[_USABLE]) and self.want_interrupts(handler is not None)
 
     def interrupted(self):
-        """Called by the transport when the device has interrupted."""
+        """Called by the transport when the device has interrupted, or again() was called.
+
+        Returns whether the handler is still to be called, as a callback.
+        """
+        if self._driver:
+            self._call()
+        return bool(self.state[_MISSED]) and self.handler is not None
+
+    def missed(self):
+        """Have the handler called, for what it does not know of yet."""
         self.state[_MISSED] = 1
-        self._call_handler()
+
+    def again(self):
+        """Call the handler once more, when others have had their turn."""
+        self.state[_MISSED] = 1
+        self.transport.call_handlers_later()
+
+    def call_handler(self):
+        """Call the handler if it missed something, now or when callbacks may run."""
+        if self.state[_MISSED] and self.handler is not None:
+            if held() and not self._driver:
+                self.transport.call_handlers_later()
+            else:
+                self._call()
 
     def _leave(self):
-        state = self.state
-        state[_BUSY] -= 1
-        if state[_MISSED]:
-            self._call_handler()
+        end(self.state)
+        if self.state[_MISSED]:
+            self.call_handler()
 
-    def _call_handler(self):
+    def _call(self):
         state = self.state
-        while state[_MISSED] and not state[_BUSY] and not self._handling:
+        while state[_MISSED] and not (state[_BUSY] or state[_STEP] or self._handling):
             state[_MISSED] = 0
-            if self.handler is not None:
-                self._handling = True
-                try:
-                    self.handler(self)
-                except Exception as error:
-                    sys.print_exception(error)
-                finally:
-                    self._handling = False
+            if self.handler is None:
+                return
+            self._handling = True
+            try:
+                self.handler(self)
+            except Exception as error:
+                sys.print_exception(error)
+            except BaseException:
+                # Ctrl-C: going on would only repeat what it ended.
+                if not self._driver:
+                    self.irq(None)
+                raise
+            finally:
+                self._handling = False
 
     def want_interrupts(self, wanted):
         """Whether the device shall interrupt when it returns buffers; it need not at first.
@@ -445,7 +495,7 @@ class VirtQueue:
         self.handler = None
         self.transport.on_used_buffer(self, False)
         self.state[_USABLE] = self.state[_IN_FLIGHT] = 0
-        twin.lose(self.state)
+        self.lost_write = bool(twin.lose(self.state))
         self._table.clear()
         self._indirect_tables = None
         if self.waiters is not None:

@@ -63,12 +63,14 @@ class Transport:
         self.irq = irq
         self.features = 0
         self.driver = None
-        # One word, which the hot path of a queue looks at.
-        self.live = array("I", (0,))
+        # A word that the hot path of a queue looks at, and one that is always 0.
+        self.live = array("I", (0, 0))
         self._owners = {}
         # Made here, since the interrupt must not allocate.
-        self._interrupt_handler = self._interrupted
+        self._server = self._serve
+        self._caller = self._call_handlers
         self._interrupted_queues = ()
+        self._config_changed = False
         self._config_handler = None
         self._config_argument = None
 
@@ -123,7 +125,7 @@ class Transport:
         if self.status & (FAILED | NEEDS_RESET):
             raise errors.DeviceNeedsReset(self.address)
         if self.has_interrupts:
-            port.irq(self.irq, self._interrupt_handler)
+            port.irq(self.irq, self._caller, serve=self._server)
         self._add_status(DRIVER_OK)
         self.live[0] = 1
 
@@ -189,22 +191,52 @@ class Transport:
         others = tuple(one for one in self._interrupted_queues if one is not queue)
         self._interrupted_queues = others + (queue,) if wanted else others
 
-    def _interrupted(self, number):
-        # Acknowledged first, handled then: what happens meanwhile interrupts again. The other way
-        # round, what happened between the last look of a handler and the acknowledgement is lost.
+    def call_handlers_later(self):
+        """Have the handlers of queues that missed something called, as callbacks."""
+        if self.has_interrupts:
+            port.call(self.irq)
+
+    def _serve(self, number):
+        """What an interrupt is about; returns whether there are handlers to be called.
+
+        Acknowledged first, looked at then: what happens meanwhile interrupts again. The other way
+        round, what happened between the last look of a handler and the acknowledgement is lost.
+        """
         pending = self.ack_interrupt()
         if pending & CONFIG_CHANGE:
-            if self._config_handler is not None:
-                try:
-                    self._config_handler(self._config_argument)
-                except Exception as error:
-                    sys.print_exception(error)
+            self._config_changed = True
             if self.status & NEEDS_RESET:
                 # Whoever waits for an answer has to know that none will come.
                 pending |= USED_BUFFER
-        if pending & USED_BUFFER:
+        more = self._config_changed
+        for queue in self._interrupted_queues:
+            if pending & USED_BUFFER:
+                queue.missed()
+            if queue.interrupted():
+                more = True
+        return more
+
+    def _call_handlers(self, number):
+        try:
+            if self._config_changed:
+                self._config_changed = False
+                self._call_config_handler()
             for queue in self._interrupted_queues:
-                queue.interrupted()
+                queue.call_handler()
+        except BaseException:
+            # Ctrl-C in one of them; the others are called yet.
+            self.call_handlers_later()
+            raise
+
+    def _call_config_handler(self):
+        if self._config_handler is not None:
+            try:
+                self._config_handler(self._config_argument)
+            except Exception as error:
+                sys.print_exception(error)
+            except BaseException:
+                self._config_handler = None
+                raise
 
     def _disconnect(self):
         if self.has_interrupts:

@@ -2,6 +2,7 @@
 
 import network
 from micropython import const
+from virt import hold, release
 
 import mpy_virtio
 from mpy_virtio.device.net import F_CSUM, F_GUEST_CSUM
@@ -49,8 +50,8 @@ class _LAN(network.Bridge):
         card.taker = "network.LAN"
         card.irq(self._config_changed)
         self._config_changed(card)
-        if card.on_receive(self._receive):
-            self._receive(None)
+        if card.on_receive(self._receive, driver=True):
+            self._receive(card._frames_in)
 
     def deinit(self):
         """Take the interface away, and reset the card, if it has not got another driver by now."""
@@ -62,27 +63,33 @@ class _LAN(network.Bridge):
         return "<LAN {}>".format(":".join("{:02x}".format(byte) for byte in self.config("mac")))
 
     def _receive(self, queue):
-        deliver = self.card.deliver
-        while deliver(self._frames_in, _MANY) == _MANY:
-            pass
+        if self.card.deliver(self._frames_in, _MANY) == _MANY:
+            queue.again()
 
     def _transmit(self, _):
         card = self.card
         try:
             while self._waiting():
-                if not card.transmit(self._frames_out) and not card.on_room(self._room_again):
+                if not card.transmit(self._frames_out) and not self._ask_for_room():
                     return
         except DeviceNotReady:
             # The card was reset, or somebody else drives it.
             self.deinit()
+
+    def _ask_for_room(self):
+        return self.card.on_room(self._room_again, driver=True)
 
     def _room_again(self, _):
         self.card.on_room(None)
         self._transmit(None)
 
     def _config_changed(self, card):
-        self.link(card.link)
-        card.announce_wanted()
+        hold()
+        try:
+            self.link(card.link)
+            card.announce_wanted()
+        finally:
+            release()
 
 
 def _offload(card):

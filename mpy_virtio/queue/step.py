@@ -1,0 +1,29 @@
+"""A step: a change of a queue that is not to be seen half done.
+
+On our port nothing interrupts one: callbacks, Ctrl-C and finalisers come right after
+(boards/README.md). Elsewhere a callback may come amid it, and is refused by OSError(EBUSY) if it
+begins another on the same queue; so is a hard handler, which may come amid anything. Viper code is
+a step by itself.
+"""
+
+from micropython import const
+
+from mpy_virtio.port import EBUSY, hold, release
+
+# The word of a queue's state that is 1 amid a step.
+_STEP = const(28)
+
+
+def begin(state):
+    """Begin a step. OSError(EBUSY) if that cannot be now."""
+    hold()
+    if state[_STEP]:
+        release()
+        raise OSError(EBUSY)
+    state[_STEP] = 1
+
+
+def end(state):
+    """End it. There is no jump in here, so that Ctrl-C does not lose what the step has made."""
+    state[_STEP] = 0
+    release()
