@@ -7,9 +7,11 @@
 #include "block_device.h"
 #include "callback.h"
 #include "file_system.h"
+#include "finaliser.h"
 #include "guard.h"
 
 int block_device_error;
+const void *block_device_failed_read;
 
 #define last_device MP_STATE_VM(block_device_last)
 #define last_exception MP_STATE_VM(block_device_last_exception)
@@ -46,6 +48,17 @@ static int caught(mp_vfs_blockdev_t *self, mp_obj_t exception) {
 
 mp_obj_t block_device_exception(mp_obj_t device) {
     return device == last_device ? last_exception : MP_OBJ_NULL;
+}
+
+// ---- The beginning.
+
+void __real_mp_vfs_blockdev_init(mp_vfs_blockdev_t *self, mp_obj_t device);
+
+// A file system is about to be mounted, or made. Files of a former one on the same device that
+// were dropped are closed before that: afterwards they would write over what they know nothing of.
+void __wrap_mp_vfs_blockdev_init(mp_vfs_blockdev_t *self, mp_obj_t device) {
+    finaliser_collect();
+    __real_mp_vfs_blockdev_init(self, device);
 }
 
 // ---- Reading and writing.
@@ -98,14 +111,22 @@ static int write_ext(const access_t *a) {
     return __real_mp_vfs_blockdev_write_ext(a->device, a->block, a->offset, a->count, a->buffer);
 }
 
+static int guarded_read(int (*function)(const access_t *), const access_t *access) {
+    int result = guarded(function, access);
+    if (result < 0) {
+        block_device_failed_read = access->buffer;
+    }
+    return result;
+}
+
 int __wrap_mp_vfs_blockdev_read(mp_vfs_blockdev_t *self, size_t block, size_t count,
     uint8_t *buffer) {
-    return guarded(read, &(access_t) { self, block, 0, count, buffer });
+    return guarded_read(read, &(access_t) { self, block, 0, count, buffer });
 }
 
 int __wrap_mp_vfs_blockdev_read_ext(mp_vfs_blockdev_t *self, size_t block, size_t offset,
     size_t length, uint8_t *buffer) {
-    return guarded(read_ext, &(access_t) { self, block, offset, length, buffer });
+    return guarded_read(read_ext, &(access_t) { self, block, offset, length, buffer });
 }
 
 int __wrap_mp_vfs_blockdev_write(mp_vfs_blockdev_t *self, size_t block, size_t count,

@@ -3,6 +3,7 @@
 #include "lib/littlefs/lfs1.h"
 #include "lib/littlefs/lfs2.h"
 #include "lib/oofatfs/ff.h"
+#include "extmod/vfs_fat.h"
 #include "block_device.h"
 #include "callback.h"
 #include "file_system.h"
@@ -16,6 +17,7 @@ bool file_system_is_amid(void) {
 static void enter(void) {
     ++depth;
     block_device_error = 0;
+    block_device_failed_read = NULL;
 }
 
 // FatFs has one number for all that a disk may say.
@@ -36,9 +38,12 @@ static FRESULT leave_fat(FRESULT result) {
     return result;
 }
 
-static int leave_littlefs(int result) {
-    --depth;
-    return result;
+// littlefs takes what is in a cache for what is on the disk, even if the read that was to fill it
+// has failed.
+static void drop_failed_read(uint32_t *block, const void *buffer) {
+    if (block_device_failed_read != NULL && buffer == block_device_failed_read) {
+        *block = 0xffffffff;
+    }
 }
 
 // ---- By the linker's --wrap each function in these lists is called through one that is made
@@ -52,11 +57,20 @@ static int leave_littlefs(int result) {
             return refusal; \
         } \
         enter(); \
-        return leave(__real_##name arguments); \
+        type result = __real_##name arguments; \
+        leave \
+        return result; \
     }
 
 #define FAT(name, parameters, arguments) \
-    WRAP(FRESULT, name, parameters, arguments, FR_NOT_READY, leave_fat)
+    WRAP(FRESULT, name, parameters, arguments, FR_NOT_READY, result = leave_fat(result);)
+
+// MicroPython takes an error for the end of the list of a folder.
+#define FAT_LIST(name, parameters, arguments) \
+    WRAP(FRESULT, name, parameters, arguments, FR_NOT_READY, result = leave_fat(result); \
+        if (result != FR_OK) { \
+            mp_raise_OSError(fresult_to_errno_table[result]); \
+        })
 
 FAT(f_mount, (FATFS * fs), (fs))
 FAT(f_open, (FATFS * fs, FIL * file, const TCHAR * path, BYTE mode), (fs, file, path, mode))
@@ -67,7 +81,7 @@ FAT(f_lseek, (FIL * file, FSIZE_t at), (file, at))
 FAT(f_sync, (FIL * file), (file))
 FAT(f_opendir, (FATFS * fs, FF_DIR * dir, const TCHAR * path), (fs, dir, path))
 FAT(f_closedir, (FF_DIR * dir), (dir))
-FAT(f_readdir, (FF_DIR * dir, FILINFO * info), (dir, info))
+FAT_LIST(f_readdir, (FF_DIR * dir, FILINFO * info), (dir, info))
 FAT(f_mkdir, (FATFS * fs, const TCHAR * path), (fs, path))
 FAT(f_unlink, (FATFS * fs, const TCHAR * path), (fs, path))
 FAT(f_rename, (FATFS * fs, const TCHAR * from, const TCHAR * to), (fs, from, to))
@@ -78,55 +92,71 @@ FAT(f_getfree, (FATFS * fs, DWORD * clusters), (fs, clusters))
 FAT(f_mkfs, (FATFS * fs, BYTE options, DWORD unit, void *work, UINT size),
     (fs, options, unit, work, size))
 
-#define LITTLEFS(type, name, parameters, arguments) \
-    WRAP(type, name, parameters, arguments, -MP_EBUSY, leave_littlefs)
+// ---- littlefs; files and lists need something more than other calls.
 
-LITTLEFS(int, lfs1_format, (lfs1_t * fs, const struct lfs1_config *config), (fs, config))
-LITTLEFS(int, lfs1_mount, (lfs1_t * fs, const struct lfs1_config *config), (fs, config))
-LITTLEFS(int, lfs1_unmount, (lfs1_t * fs), (fs))
-LITTLEFS(int, lfs1_remove, (lfs1_t * fs, const char *path), (fs, path))
-LITTLEFS(int, lfs1_rename, (lfs1_t * fs, const char *from, const char *to), (fs, from, to))
-LITTLEFS(int, lfs1_stat, (lfs1_t * fs, const char *path, struct lfs1_info *info), (fs, path, info))
-LITTLEFS(int, lfs1_mkdir, (lfs1_t * fs, const char *path), (fs, path))
-LITTLEFS(int, lfs1_file_opencfg, (lfs1_t * fs, lfs1_file_t * file, const char *path, int flags,
+#define LFS_LEAVE \
+    --depth; \
+    drop_failed_read(&fs->rcache.block, fs->rcache.buffer);
+
+#define LFS(type, name, parameters, arguments) \
+    WRAP(type, name, parameters, arguments, -MP_EBUSY, LFS_LEAVE)
+
+#define LFS_FILE(type, name, parameters, arguments) \
+    WRAP(type, name, parameters, arguments, -MP_EBUSY, LFS_LEAVE \
+        drop_failed_read(&file->cache.block, file->cache.buffer);)
+
+#define LFS_LIST(type, name, parameters, arguments) \
+    WRAP(type, name, parameters, arguments, -MP_EBUSY, LFS_LEAVE \
+        if (result < 0) { \
+            mp_raise_OSError(-result); \
+        })
+
+LFS(int, lfs1_format, (lfs1_t * fs, const struct lfs1_config *config), (fs, config))
+LFS(int, lfs1_mount, (lfs1_t * fs, const struct lfs1_config *config), (fs, config))
+LFS(int, lfs1_unmount, (lfs1_t * fs), (fs))
+LFS(int, lfs1_remove, (lfs1_t * fs, const char *path), (fs, path))
+LFS(int, lfs1_rename, (lfs1_t * fs, const char *from, const char *to), (fs, from, to))
+LFS(int, lfs1_stat, (lfs1_t * fs, const char *path, struct lfs1_info *info), (fs, path, info))
+LFS(int, lfs1_mkdir, (lfs1_t * fs, const char *path), (fs, path))
+LFS_FILE(int, lfs1_file_opencfg, (lfs1_t * fs, lfs1_file_t * file, const char *path, int flags,
     const struct lfs1_file_config *config), (fs, file, path, flags, config))
-LITTLEFS(int, lfs1_file_close, (lfs1_t * fs, lfs1_file_t * file), (fs, file))
-LITTLEFS(int, lfs1_file_sync, (lfs1_t * fs, lfs1_file_t * file), (fs, file))
-LITTLEFS(lfs1_ssize_t, lfs1_file_read, (lfs1_t * fs, lfs1_file_t * file, void *data,
+LFS_FILE(int, lfs1_file_close, (lfs1_t * fs, lfs1_file_t * file), (fs, file))
+LFS_FILE(int, lfs1_file_sync, (lfs1_t * fs, lfs1_file_t * file), (fs, file))
+LFS_FILE(lfs1_ssize_t, lfs1_file_read, (lfs1_t * fs, lfs1_file_t * file, void *data,
     lfs1_size_t size), (fs, file, data, size))
-LITTLEFS(lfs1_ssize_t, lfs1_file_write, (lfs1_t * fs, lfs1_file_t * file, const void *data,
+LFS_FILE(lfs1_ssize_t, lfs1_file_write, (lfs1_t * fs, lfs1_file_t * file, const void *data,
     lfs1_size_t size), (fs, file, data, size))
-LITTLEFS(lfs1_soff_t, lfs1_file_seek, (lfs1_t * fs, lfs1_file_t * file, lfs1_soff_t at,
+LFS_FILE(lfs1_soff_t, lfs1_file_seek, (lfs1_t * fs, lfs1_file_t * file, lfs1_soff_t at,
     int whence), (fs, file, at, whence))
-LITTLEFS(int, lfs1_dir_open, (lfs1_t * fs, lfs1_dir_t * dir, const char *path), (fs, dir, path))
-LITTLEFS(int, lfs1_dir_close, (lfs1_t * fs, lfs1_dir_t * dir), (fs, dir))
-LITTLEFS(int, lfs1_dir_read, (lfs1_t * fs, lfs1_dir_t * dir, struct lfs1_info *info),
+LFS(int, lfs1_dir_open, (lfs1_t * fs, lfs1_dir_t * dir, const char *path), (fs, dir, path))
+LFS(int, lfs1_dir_close, (lfs1_t * fs, lfs1_dir_t * dir), (fs, dir))
+LFS_LIST(int, lfs1_dir_read, (lfs1_t * fs, lfs1_dir_t * dir, struct lfs1_info *info),
     (fs, dir, info))
-LITTLEFS(int, lfs1_traverse, (lfs1_t * fs, int (*visit)(void *, lfs1_block_t), void *data),
+LFS(int, lfs1_traverse, (lfs1_t * fs, int (*visit)(void *, lfs1_block_t), void *data),
     (fs, visit, data))
 
-LITTLEFS(int, lfs2_format, (lfs2_t * fs, const struct lfs2_config *config), (fs, config))
-LITTLEFS(int, lfs2_mount, (lfs2_t * fs, const struct lfs2_config *config), (fs, config))
-LITTLEFS(int, lfs2_unmount, (lfs2_t * fs), (fs))
-LITTLEFS(int, lfs2_remove, (lfs2_t * fs, const char *path), (fs, path))
-LITTLEFS(int, lfs2_rename, (lfs2_t * fs, const char *from, const char *to), (fs, from, to))
-LITTLEFS(int, lfs2_stat, (lfs2_t * fs, const char *path, struct lfs2_info *info), (fs, path, info))
-LITTLEFS(int, lfs2_mkdir, (lfs2_t * fs, const char *path), (fs, path))
-LITTLEFS(int, lfs2_file_opencfg, (lfs2_t * fs, lfs2_file_t * file, const char *path, int flags,
+LFS(int, lfs2_format, (lfs2_t * fs, const struct lfs2_config *config), (fs, config))
+LFS(int, lfs2_mount, (lfs2_t * fs, const struct lfs2_config *config), (fs, config))
+LFS(int, lfs2_unmount, (lfs2_t * fs), (fs))
+LFS(int, lfs2_remove, (lfs2_t * fs, const char *path), (fs, path))
+LFS(int, lfs2_rename, (lfs2_t * fs, const char *from, const char *to), (fs, from, to))
+LFS(int, lfs2_stat, (lfs2_t * fs, const char *path, struct lfs2_info *info), (fs, path, info))
+LFS(int, lfs2_mkdir, (lfs2_t * fs, const char *path), (fs, path))
+LFS_FILE(int, lfs2_file_opencfg, (lfs2_t * fs, lfs2_file_t * file, const char *path, int flags,
     const struct lfs2_file_config *config), (fs, file, path, flags, config))
-LITTLEFS(int, lfs2_file_close, (lfs2_t * fs, lfs2_file_t * file), (fs, file))
-LITTLEFS(int, lfs2_file_sync, (lfs2_t * fs, lfs2_file_t * file), (fs, file))
-LITTLEFS(lfs2_ssize_t, lfs2_file_read, (lfs2_t * fs, lfs2_file_t * file, void *data,
+LFS_FILE(int, lfs2_file_close, (lfs2_t * fs, lfs2_file_t * file), (fs, file))
+LFS_FILE(int, lfs2_file_sync, (lfs2_t * fs, lfs2_file_t * file), (fs, file))
+LFS_FILE(lfs2_ssize_t, lfs2_file_read, (lfs2_t * fs, lfs2_file_t * file, void *data,
     lfs2_size_t size), (fs, file, data, size))
-LITTLEFS(lfs2_ssize_t, lfs2_file_write, (lfs2_t * fs, lfs2_file_t * file, const void *data,
+LFS_FILE(lfs2_ssize_t, lfs2_file_write, (lfs2_t * fs, lfs2_file_t * file, const void *data,
     lfs2_size_t size), (fs, file, data, size))
-LITTLEFS(lfs2_soff_t, lfs2_file_seek, (lfs2_t * fs, lfs2_file_t * file, lfs2_soff_t at,
+LFS_FILE(lfs2_soff_t, lfs2_file_seek, (lfs2_t * fs, lfs2_file_t * file, lfs2_soff_t at,
     int whence), (fs, file, at, whence))
-LITTLEFS(int, lfs2_dir_open, (lfs2_t * fs, lfs2_dir_t * dir, const char *path), (fs, dir, path))
-LITTLEFS(int, lfs2_dir_close, (lfs2_t * fs, lfs2_dir_t * dir), (fs, dir))
-LITTLEFS(int, lfs2_dir_read, (lfs2_t * fs, lfs2_dir_t * dir, struct lfs2_info *info),
+LFS(int, lfs2_dir_open, (lfs2_t * fs, lfs2_dir_t * dir, const char *path), (fs, dir, path))
+LFS(int, lfs2_dir_close, (lfs2_t * fs, lfs2_dir_t * dir), (fs, dir))
+LFS_LIST(int, lfs2_dir_read, (lfs2_t * fs, lfs2_dir_t * dir, struct lfs2_info *info),
     (fs, dir, info))
-LITTLEFS(lfs2_ssize_t, lfs2_getattr, (lfs2_t * fs, const char *path, uint8_t type, void *data,
+LFS(lfs2_ssize_t, lfs2_getattr, (lfs2_t * fs, const char *path, uint8_t type, void *data,
     lfs2_size_t size), (fs, path, type, data, size))
-LITTLEFS(int, lfs2_fs_traverse, (lfs2_t * fs, int (*visit)(void *, lfs2_block_t), void *data),
+LFS(int, lfs2_fs_traverse, (lfs2_t * fs, int (*visit)(void *, lfs2_block_t), void *data),
     (fs, visit, data))

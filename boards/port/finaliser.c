@@ -17,6 +17,9 @@
 
 enum { BLOCK_FREE, BLOCK_HEAD, BLOCK_TAIL, BLOCK_MARKED };
 
+// Of a file: those in which the pointer to its file system is.
+#define FIRST_BLOCKS 4
+
 #define BLOCKS_IN_BYTE 4
 #define FLAGS_IN_BYTE 8
 
@@ -53,12 +56,40 @@ static void mark_the_rest(void) {
     }
 }
 
+static void mark_around(const void *pointer) {
+    for (mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
+        if ((uint8_t *)pointer < area->gc_pool_start || (uint8_t *)pointer >= area->gc_pool_end) {
+            continue;
+        }
+        size_t block = ((uint8_t *)pointer - area->gc_pool_start) / MICROPY_BYTES_PER_GC_BLOCK;
+        while (block > 0 && kind_of(area, block) == BLOCK_TAIL) {
+            --block;
+        }
+        void *object = address_of(area, block);
+        gc_collect_root(&object, 1);
+    }
+}
+
+// A file of FatFs knows its file system by a pointer to the middle of that object, which the
+// collector does not see: without this a file outlives the file system that it is on.
+static void mark_file_system(mp_state_mem_area_t *area, size_t block) {
+    for (size_t i = 0; i < FIRST_BLOCKS; ++i) {
+        if (i > 0 && kind_of(area, block + i) != BLOCK_TAIL) {
+            return;
+        }
+        void **words = address_of(area, block + i);
+        for (size_t n = 0; n < MICROPY_BYTES_PER_GC_BLOCK / sizeof(void *); ++n) {
+            mark_around(words[n]);
+        }
+    }
+}
+
 // It stays, with all that it refers to, and is not the collector's to finalise.
 static void keep(mp_state_mem_area_t *area, size_t block) {
-    void *object = address_of(area, block);
     if (kept_count < KEPT) {
-        kept[kept_count++] = object;
+        kept[kept_count++] = address_of(area, block);
         area->gc_finaliser_table_start[block / FLAGS_IN_BYTE] &= ~(1 << block % FLAGS_IN_BYTE);
+        mark_file_system(area, block);
     } else {
         more = true;
     }
@@ -85,6 +116,8 @@ static void mark(mp_state_mem_area_t *area, size_t block) {
 
 void finaliser_keep(void) {
     gc_collect_root(kept, kept_count);
+    mark_the_rest();
+    for_each(BLOCK_MARKED, mark_file_system);
     mark_the_rest();
     more = false;
     for_each(BLOCK_HEAD, keep);
@@ -144,15 +177,11 @@ void finaliser_collect(void) {
     } while (may_close && close_kept());
 }
 
-static void keep_any(mp_state_mem_area_t *area, size_t block) {
-    keep(area, block);
-}
-
 void finaliser_close_all(void) {
     do {
         close_kept();
         more = false;
-        for_each(BLOCK_HEAD, keep_any);
+        for_each(BLOCK_HEAD, keep);
     } while (kept_count > 0);
 }
 

@@ -9,6 +9,7 @@
 #include "bridge.h"
 #include "network.h"
 #include "random.h"
+#include "socket_callbacks.h"
 #include "timers.h"
 
 // The finest of lwIP's timers is TCP's, of 250 ms.
@@ -76,6 +77,7 @@ void network_start(void) {
 void network_init(void) {
     mod_network_init();
     bridges_init();
+    socket_callbacks_init();
     timers_tick(TICK_MS, on_tick);
 }
 

@@ -354,7 +354,10 @@ class VirtQueue:
             return wait(1)
         lag = self.state[_LAG]
         interrupts = 0
-        if not self.want_interrupts(True):
+        if self.want_interrupts(True):
+            # Its interrupt may not have been served yet, where that has to wait.
+            self.missed()
+        else:
             interrupts = wait(1)
         self._call()
         if self.state[_USABLE]:
