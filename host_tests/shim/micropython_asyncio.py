@@ -59,7 +59,18 @@ async def wait_for_ms(awaitable, timeout):
     return task.result()
 
 
+class _Core:
+    """MicroPython's asyncio.core, as far as it tells one event loop from another."""
+
+    @property
+    def _task_queue(self):
+        return asyncio.get_running_loop()
+
+
+core = _Core()
+
+
 def install():
     """Give CPython's asyncio what it lacks."""
-    for name in ("ThreadSafeFlag", "sleep_ms", "wait_for_ms"):
+    for name in ("ThreadSafeFlag", "sleep_ms", "wait_for_ms", "core"):
         setattr(asyncio, name, globals()[name])

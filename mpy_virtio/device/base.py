@@ -56,11 +56,18 @@ class Device:
         return self.SUPPORTED_FEATURES
 
     def turn(self):
-        """The asyncio.Lock for tasks that take turns at the device: `async with self.turn():`."""
-        if self._turn is None:
+        """The asyncio.Lock for tasks that take turns at the device: `async with self.turn():`.
+
+        Each event loop has its own: one that Ctrl-C has ended may never release it.
+        """
+        from mpy_virtio.queue.aio import event_loop
+
+        loop = event_loop()
+        if self._turn is None or self._turn_loop is not loop:
             from asyncio import Lock
 
             self._turn = Lock()
+            self._turn_loop = loop
         return self._turn
 
     def irq(self, handler):

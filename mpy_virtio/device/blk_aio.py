@@ -62,10 +62,9 @@ async def _access_whole(disk, kind, sector, buf, start, length):
     task = _TaskJobs(disk, kind, sector, buf, start, length)
     disk.hold(task)
     try:
-        await wait_until(disk._queue, task.is_done, disk.timeout_ms)
+        await wait_until(disk._queue, task.is_done, disk.timeout_ms, task.give_up)
     finally:
-        # Those that the device does not have yet are not sent any more.
-        task.jobs[_JOBS_SENT] = task.jobs[_JOBS_COUNT]
+        task.give_up()
         disk.release()
     disk.check(task.jobs)
 
@@ -85,3 +84,7 @@ class _TaskJobs:
         if is_going_on(self.jobs):
             self._queue.check(twin.run(self._queue.state, self.jobs, 1))
         return not is_going_on(self.jobs)
+
+    def give_up(self):
+        """What the device does not have yet is not sent any more."""
+        self.jobs[_JOBS_SENT] = self.jobs[_JOBS_COUNT]

@@ -3,6 +3,9 @@
 An interrupt only sets a flag; the queue itself is touched by tasks alone. The first of the tasks
 that wait looks after it for all of them: it is woken by the interrupt, takes in what the device
 has returned, and wakes those to whom that belongs.
+
+Ctrl-C ends an event loop amid what its tasks wait for. If the loop goes on, so do they; if there
+is a new one (`asyncio.new_event_loop()`), nobody waits for what they have asked for any more.
 """
 
 import asyncio
@@ -28,22 +31,38 @@ async def request(queue, readable, writable, timeout_ms):
 
 async def wait(queue, token, timeout_ms):
     """What VirtQueue.await_done() does."""
-    await wait_until(queue, lambda: queue.done(token), timeout_ms)
+    await wait_until(queue, lambda: queue.done(token), timeout_ms, lambda: queue.give_up(token))
     return queue.finish(token)
 
 
-async def wait_until(queue, is_done, timeout_ms):
-    """Wait for an answer, or several, after which `is_done()`; OSError(ETIMEDOUT)."""
+def event_loop():
+    """Something that is another object in another event loop."""
+    return asyncio.core._task_queue
+
+
+def _nothing():
+    pass
+
+
+async def wait_until(queue, is_done, timeout_ms, give_up=_nothing):
+    """Wait for an answer, or several, after which `is_done()`; OSError(ETIMEDOUT).
+
+    `give_up()` is called when the event loop of the task is no more.
+    """
     queue.notify_of_all()
     if queue.waiters is None:
         queue.waiters = _Waiters(queue)
-    if queue.waiters.can_be_woken():
-        try:
-            await asyncio.wait_for_ms(queue.waiters.wait(is_done), timeout_ms)
-        except asyncio.TimeoutError:
-            raise OSError(ETIMEDOUT)
-    else:
+    waiters = queue.waiters
+    if not waiters.can_be_woken():
         await _look_until(queue, is_done, timeout_ms)
+        return
+    task = waiters.enter(is_done, give_up)
+    try:
+        await asyncio.wait_for_ms(waiters.wait(task), timeout_ms)
+    except asyncio.TimeoutError:
+        raise OSError(ETIMEDOUT)
+    finally:
+        waiters.leave(task)
 
 
 async def _look_until(queue, is_done, timeout_ms):
@@ -65,7 +84,7 @@ class _Waiters:
     def __init__(self, queue):
         self.wake = self._wake
         self._queue = queue
-        # What each of them waits for, and its flag.
+        # What each of them waits for, its flag, its event loop, and what gives up.
         self._tasks = []
         self._spare_flags = []
 
@@ -80,26 +99,34 @@ class _Waiters:
         if self._tasks:
             self._tasks[0][1].set()
 
-    async def wait(self, is_done):
-        """Wait until `is_done()`."""
-        queue = self._queue
+    def enter(self, is_done, give_up):
+        """A task that waits, which is in its place from now on."""
+        loop = event_loop()
+        self._drop_others(loop)
         flag = self._spare_flags.pop() if self._spare_flags else asyncio.ThreadSafeFlag()
         flag.clear()
-        task = (is_done, flag)
-        if not self._tasks:
-            queue.irq(self.wake, driver=True)
+        task = (is_done, flag, loop, give_up)
         self._tasks.append(task)
-        try:
-            while not self._look(task):
-                queue.check_device()
-                await flag.wait()
-        finally:
-            self._tasks.remove(task)
-            self._spare_flags.append(flag)
-            if self._tasks:
-                self._wake(queue)
-            else:
-                queue.irq(None)
+        return task
+
+    async def wait(self, task):
+        """Wait until what the task waits for is so."""
+        queue = self._queue
+        if queue.handler is None:
+            queue.irq(self.wake, driver=True)
+        while not self._look(task):
+            queue.check_device()
+            await task[1].wait()
+        # Nobody waits for its flag any more.
+        self._spare_flags.append(task[1])
+
+    def leave(self, task):
+        """The task does not wait any more."""
+        self._tasks.remove(task)
+        if self._tasks:
+            self._wake(self._queue)
+        elif self._queue.handler is self.wake:
+            self._queue.irq(None)
 
     def _look(self, task):
         """Take in what the device has returned; whether that is what `task` waits for."""
@@ -108,7 +135,20 @@ class _Waiters:
             pass
         if task[0]():
             return True
-        for is_done, flag in self._tasks:
-            if flag is not task[1] and is_done():
-                flag.set()
+        for other in self._tasks:
+            if other is not task and _is_over(other[0]):
+                other[1].set()
         return False
+
+    def _drop_others(self, loop):
+        """Forget tasks of event loops that are no more."""
+        while self._tasks and self._tasks[0][2] is not loop:
+            self._tasks.pop(0)[3]()
+
+
+def _is_over(is_done):
+    """Whether that is so, or it is the task's own business that it cannot be said."""
+    try:
+        return is_done()
+    except Exception:
+        return True
