@@ -8,6 +8,7 @@
 #   NET=           the network: "user", where it reaches what the host reaches; "none"; or two boards
 #                  on one desk: "listen:5000" for the first, "join:5000" for the second
 #   FORWARD=8080:80  makes the board's port 80 the host's port 8080; several are separated by blanks
+#   SAFE=1         starts without boot.py and main.py of the disk
 #   DISK= MEM=     another disk image, another size of memory, such as 512M
 #   GDB=1          waits for a debugger before the first instruction, and says how to attach it
 #   QEMU_ARGS=     more arguments for QEMU

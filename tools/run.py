@@ -17,6 +17,9 @@ DEMO_DISK = BUILD / "disk.img"
 SECOND_DEMO_DISK = BUILD / "disk2.img"
 DEMO_SCRIPT = ROOT / "examples/demo.py"
 
+# What the firmware takes for: neither boot.py nor main.py of the disk.
+SAFE_MODE = ["-append", "safe"]
+
 # Stopped before the first instruction, with GDB's protocol on TCP port 1234.
 WAIT_FOR_GDB = ["-S", "-s"]
 
@@ -25,7 +28,7 @@ def main():
     script = file_named_by("SCRIPT") or (None if sys.stdin.isatty() else DEMO_SCRIPT)
     image = file_named_by("DISK") or demo_disk()
     elf = firmware.build(BOARD)
-    debugging = os.environ.get("GDB", "") not in ("", "0")
+    debugging = is_on("GDB")
     line = qemu.command(
         BOARD,
         elf,
@@ -35,7 +38,11 @@ def main():
         network=network(),
         memory=os.environ.get("MEM"),
         script=loadable(script),
-        extra=(WAIT_FOR_GDB if debugging else []) + shlex.split(os.environ.get("QEMU_ARGS", "")),
+        extra=[
+            *(WAIT_FOR_GDB if debugging else []),
+            *(SAFE_MODE if is_on("SAFE") else []),
+            *shlex.split(os.environ.get("QEMU_ARGS", "")),
+        ],
     )
     if debugging:
         tell(f"waiting for a debugger:\n    gdb-multiarch {shown(elf)}\n    target remote :1234")
@@ -43,6 +50,11 @@ def main():
         sys.exit(run_script(line))
     print(f"{BOARD} in QEMU, disk {shown(image)}; leave with Ctrl-A X", flush=True)
     os.execvp(line[0], line)
+
+
+def is_on(variable):
+    """Whether an environment variable is set, and not to 0."""
+    return os.environ.get(variable, "") not in ("", "0")
 
 
 def file_named_by(variable):

@@ -46,17 +46,23 @@ static bool is_safe_mode(void) {
 }
 
 // How long a script waits for the end of boot.py.
-#define BOOT_LIMIT_MS 30000
+#define BOOT_LIMIT_MS 20000
 
 // What machine.soft_reset() raises. sys.exit() raises SystemExit itself, which ends a program and,
 // at the prompt, restarts MicroPython.
-MP_DEFINE_CONST_OBJ_TYPE(
-    main_soft_reset_type, MP_QSTR_SystemExit, MP_TYPE_FLAG_NONE,
+static MP_DEFINE_CONST_OBJ_TYPE(
+    soft_reset_type, MP_QSTR_SystemExit, MP_TYPE_FLAG_NONE,
     make_new, mp_obj_exception_make_new,
     print, mp_obj_exception_print,
     attr, mp_obj_exception_attr,
     parent, &mp_type_SystemExit
     );
+
+static mp_obj_t soft_reset(void) {
+    mp_raise_type(&soft_reset_type);
+}
+// machine.soft_reset(), in the place of sys.exit().
+MP_DEFINE_CONST_FUN_OBJ_0(main_soft_reset_obj, soft_reset);
 
 static bool running_file;
 
@@ -65,7 +71,7 @@ static bool running_file;
 void main_program_ended(void *exception, int *result) {
     guard_return_to((guard_depth_t) { 0, 0 });
     bool resets = exception != NULL
-        && ((mp_obj_base_t *)exception)->type == &main_soft_reset_type;
+        && ((mp_obj_base_t *)exception)->type == &soft_reset_type;
     if (running_file && !resets) {
         *result &= ~PYEXEC_FORCED_EXIT;
     }
@@ -83,7 +89,7 @@ static int run_file(const char *name) {
 }
 
 static void give_up_script(void) {
-    static const char text[] = "boot.py of the disk did not end in 30 s, and the script was not "
+    static const char text[] = "boot.py of the disk did not end in 20 s, and the script was not "
         "run: SAFE=1 boots without it\r\n";
     uart_write(text, sizeof(text) - 1);
     power_off(1);

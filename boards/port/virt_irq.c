@@ -95,11 +95,14 @@ static void call_pending(mp_sched_node_t *self) {
         change_flags(number, CALL, 0);
         if (handlers[number] != MP_OBJ_NULL) {
             mp_call_function_1_protected(handlers[number], MP_OBJ_NEW_SMALL_INT(number));
-            if (callback_interrupted && servers[number] == MP_OBJ_NULL) {
+        }
+        // Where there is a server, it has come before the handler, and others may have come since.
+        if (servers[number] == MP_OBJ_NULL) {
+            if (callback_interrupted) {
                 handlers[number] = MP_OBJ_NULL;
             }
+            unmask(number);
         }
-        unmask(number);
     }
 }
 

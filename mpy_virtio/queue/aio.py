@@ -1,17 +1,18 @@
 """What asyncio needs of a queue: tasks that wait for a request while others run.
 
-An interrupt only sets a flag; the queue itself is touched by tasks alone. The first of the tasks
-that wait looks after it for all of them: it is woken by the interrupt, takes in what the device
-has returned, and wakes those to whom that belongs.
+The queue's handler takes in what the device has returned, and wakes the tasks to which that
+belongs, each by a flag of its own.
 
-Ctrl-C ends an event loop amid what its tasks wait for. If the loop goes on, so do they; if there
-is a new one (`asyncio.new_event_loop()`), nobody waits for what they have asked for any more.
+Ctrl-C ends an event loop amid what its tasks wait for. Some go on if the loop does; nobody waits
+any more for what those of a former loop have asked for, once there is a new one
+(`asyncio.new_event_loop()`).
 """
 
 import asyncio
 from errno import ETIMEDOUT
 
 from mpy_virtio.port import ticks_diff, ticks_ms
+from mpy_virtio.transport.base import NEEDS_RESET
 
 _LOOKS_BEFORE_SLEEP = 16
 
@@ -79,7 +80,7 @@ async def _look_until(queue, is_done, timeout_ms):
 
 
 class _Waiters:
-    """The tasks that wait for answers of `queue`, in the order in which they came."""
+    """The tasks that wait for answers of `queue`."""
 
     def __init__(self, queue):
         self.wake = self._wake
@@ -94,15 +95,11 @@ class _Waiters:
             return False
         return self._queue.handler in (None, self.wake)
 
-    def _wake(self, queue):
-        # In an interrupt: the first task does the rest.
-        if self._tasks:
-            self._tasks[0][1].set()
-
     def enter(self, is_done, give_up):
         """A task that waits, which is in its place from now on."""
         loop = event_loop()
-        self._drop_others(loop)
+        while self._tasks and self._tasks[0][2] is not loop:
+            self._tasks.pop(0)[3]()
         flag = self._spare_flags.pop() if self._spare_flags else asyncio.ThreadSafeFlag()
         flag.clear()
         task = (is_done, flag, loop, give_up)
@@ -114,36 +111,33 @@ class _Waiters:
         queue = self._queue
         if queue.handler is None:
             queue.irq(self.wake, driver=True)
-        while not self._look(task):
+        is_done, flag = task[:2]
+        self._wake(queue)
+        while not is_done():
             queue.check_device()
-            await task[1].wait()
-        # Nobody waits for its flag any more.
-        self._spare_flags.append(task[1])
+            await flag.wait()
+        # Nobody else waits for it.
+        self._spare_flags.append(flag)
 
     def leave(self, task):
         """The task does not wait any more."""
         self._tasks.remove(task)
-        if self._tasks:
-            self._wake(self._queue)
-        elif self._queue.handler is self.wake:
+        if not self._tasks and self._queue.handler is self.wake:
             self._queue.irq(None)
 
-    def _look(self, task):
-        """Take in what the device has returned; whether that is what `task` waits for."""
-        queue = self._queue
-        while queue.poll() is not None:
-            pass
-        if task[0]():
-            return True
-        for other in self._tasks:
-            if other is not task and _is_over(other[0]):
-                other[1].set()
-        return False
-
-    def _drop_others(self, loop):
-        """Forget tasks of event loops that are no more."""
-        while self._tasks and self._tasks[0][2] is not loop:
-            self._tasks.pop(0)[3]()
+    def _wake(self, queue):
+        """Take in what the device has returned, and wake those who need not wait any more."""
+        over = False
+        try:
+            while queue.poll() is not None:
+                pass
+            over = queue.transport.status & NEEDS_RESET
+        except Exception:
+            # They will see for themselves.
+            over = True
+        for is_done, flag, _, _ in self._tasks:
+            if over or _is_over(is_done):
+                flag.set()
 
 
 def _is_over(is_done):

@@ -26,7 +26,7 @@ from uctypes import addressof
 from mpy_virtio import errors, features, layouts
 from mpy_virtio.dma import Buffer
 from mpy_virtio.layouts import DESC_F_INDIRECT
-from mpy_virtio.port import EBUSY, HARD, held, ticks_diff, ticks_ms, wait
+from mpy_virtio.port import EBUSY, HARD, held, hold, release, ticks_diff, ticks_ms, wait
 from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.step import begin, end
 from mpy_virtio.queue.table import DescriptorTable, check_buffers
@@ -420,10 +420,14 @@ class VirtQueue:
         if handler is not None:
             self.transport.check_interrupts()
             self._check_usable()
-        self.handler = handler
-        self._driver = driver
-        self.transport.on_used_buffer(self, handler is not None)
-        return bool(self.state[_USABLE]) and self.want_interrupts(handler is not None)
+        hold()
+        try:
+            self.handler = handler
+            self._driver = driver
+            self.transport.on_used_buffer(self, handler is not None)
+            return bool(self.state[_USABLE]) and self.want_interrupts(handler is not None)
+        finally:
+            release()
 
     def interrupted(self):
         """Called by the transport when the device has interrupted, or again() was called.
