@@ -72,12 +72,17 @@ static void drop_failed_read(uint32_t *block, const void *buffer) {
             mp_raise_OSError(fresult_to_errno_table[result]); \
         })
 
+// MicroPython does not look at what it returns.
+#define FAT_SEEK(name, parameters, arguments) \
+    WRAP(FRESULT, name, parameters, arguments, (mp_raise_OSError(MP_EBUSY), FR_OK), \
+        result = leave_fat(result);)
+
 FAT(f_mount, (FATFS * fs), (fs))
 FAT(f_open, (FATFS * fs, FIL * file, const TCHAR * path, BYTE mode), (fs, file, path, mode))
 FAT(f_close, (FIL * file), (file))
 FAT(f_read, (FIL * file, void *data, UINT size, UINT * done), (file, data, size, done))
 FAT(f_write, (FIL * file, const void *data, UINT size, UINT * done), (file, data, size, done))
-FAT(f_lseek, (FIL * file, FSIZE_t at), (file, at))
+FAT_SEEK(f_lseek, (FIL * file, FSIZE_t at), (file, at))
 FAT(f_sync, (FIL * file), (file))
 FAT(f_opendir, (FATFS * fs, FF_DIR * dir, const TCHAR * path), (fs, dir, path))
 FAT(f_closedir, (FF_DIR * dir), (dir))

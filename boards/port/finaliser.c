@@ -7,6 +7,7 @@
 #include "py/mphal.h"
 #include "py/mpstate.h"
 #include "py/runtime.h"
+#include "extmod/vfs_fat.h"
 #include "callback.h"
 #include "finaliser.h"
 #include "guard.h"
@@ -56,7 +57,8 @@ static void mark_the_rest(void) {
     }
 }
 
-static void mark_around(const void *pointer) {
+// Marks the file system of FatFs that this is a pointer into, if it is one.
+static void mark_file_system(const void *pointer) {
     for (mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
         if ((uint8_t *)pointer < area->gc_pool_start || (uint8_t *)pointer >= area->gc_pool_end) {
             continue;
@@ -66,20 +68,22 @@ static void mark_around(const void *pointer) {
             --block;
         }
         void *object = address_of(area, block);
-        gc_collect_root(&object, 1);
+        if (((mp_obj_base_t *)object)->type == &mp_fat_vfs_type) {
+            gc_collect_root(&object, 1);
+        }
     }
 }
 
 // A file of FatFs knows its file system by a pointer to the middle of that object, which the
 // collector does not see: without this a file outlives the file system that it is on.
-static void mark_file_system(mp_state_mem_area_t *area, size_t block) {
+static void mark_file_systems(mp_state_mem_area_t *area, size_t block) {
     for (size_t i = 0; i < FIRST_BLOCKS; ++i) {
         if (i > 0 && kind_of(area, block + i) != BLOCK_TAIL) {
             return;
         }
         void **words = address_of(area, block + i);
         for (size_t n = 0; n < MICROPY_BYTES_PER_GC_BLOCK / sizeof(void *); ++n) {
-            mark_around(words[n]);
+            mark_file_system(words[n]);
         }
     }
 }
@@ -89,7 +93,7 @@ static void keep(mp_state_mem_area_t *area, size_t block) {
     if (kept_count < KEPT) {
         kept[kept_count++] = address_of(area, block);
         area->gc_finaliser_table_start[block / FLAGS_IN_BYTE] &= ~(1 << block % FLAGS_IN_BYTE);
-        mark_file_system(area, block);
+        mark_file_systems(area, block);
     } else {
         more = true;
     }
@@ -117,7 +121,7 @@ static void mark(mp_state_mem_area_t *area, size_t block) {
 void finaliser_keep(void) {
     gc_collect_root(kept, kept_count);
     mark_the_rest();
-    for_each(BLOCK_MARKED, mark_file_system);
+    for_each(BLOCK_MARKED, mark_file_systems);
     mark_the_rest();
     more = false;
     for_each(BLOCK_HEAD, keep);

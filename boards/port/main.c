@@ -45,6 +45,8 @@ static bool is_safe_mode(void) {
     return false;
 }
 
+#define EMERGENCY_BUFFER_SIZE 256
+
 // How long a script waits for the end of boot.py.
 #define BOOT_LIMIT_MS 20000
 
@@ -154,6 +156,8 @@ int main(void) {
         heap_init();
         mp_pystack_init(python_stack, python_stack + sizeof(python_stack));
         mp_init();
+        // So that an exception says which error it is even where the heap is locked.
+        mp_alloc_emergency_exception_buf(MP_OBJ_NEW_SMALL_INT(EMERGENCY_BUFFER_SIZE));
         random_init();
         network_init();
         mp_obj_list_append(mp_sys_path, mp_obj_new_str_from_cstr("/lib"));

@@ -26,6 +26,9 @@ from mpy_virtio.queue.table import check_type
 
 _access = twin.access
 
+# Made here, since a handler that finds the heap locked comes to where they are caught.
+_FAILURES = (OSError, VirtIOError)
+
 # As a module's own, they take a fraction of the time to look up.
 _bytearray = bytearray
 _len = len
@@ -407,7 +410,7 @@ class Block(Device):
                 result = _access(self.state, jobs, _T_IN, block, buf, _len(buf))
             if result:
                 self._go_on(result, jobs, _T_IN, block, buf, offset)
-        except (OSError, VirtIOError) as error:
+        except _FAILURES as error:
             return self._number_of(error)
         except BaseException as error:
             self.settle(jobs, error)
@@ -427,7 +430,7 @@ class Block(Device):
                     result = _access(self.state, jobs, _T_OUT, block, buf, _len(buf))
             if result:
                 self._go_on(result, jobs, _T_OUT, block, buf, offset)
-        except (OSError, VirtIOError) as error:
+        except _FAILURES as error:
             return self._number_of(error)
         except BaseException as error:
             self.settle(jobs, error)
@@ -452,15 +455,18 @@ class Block(Device):
                 if self._abilities & F_WRITE_ZEROES:
                     self.write_zeroes(arg)
                 return 0
-        except (OSError, VirtIOError) as error:
+        except _FAILURES as error:
             return self._number_of(error)
         return None
 
     def _number_of(self, error):
+        if isinstance(error, OSError):
+            self.error = error
+            return -error.args[0]
         if isinstance(error, errors.BadBuffer):
             raise error
         self.error = error
-        return -error.args[0] if isinstance(error, OSError) else -EIO
+        return -EIO
 
     # The same for asyncio. What it takes is loaded when it is first used.
 
@@ -632,10 +638,10 @@ class Block(Device):
         try:
             # Nothing more of it is to be sent.
             jobs[_JOBS_SENT] = jobs[_JOBS_COUNT]
-            if not isinstance(error, (OSError, VirtIOError)):
+            if not isinstance(error, _FAILURES):
                 # Ctrl-C has come already.
                 self._wait(jobs, 1, 1)
-        except (OSError, VirtIOError) as another:
+        except _FAILURES as another:
             error = another
         finally:
             try:

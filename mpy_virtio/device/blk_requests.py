@@ -100,8 +100,9 @@ class Requests:
         self.wait()
 
     def _failed(self, error):
-        if not isinstance(error, OSError) or error.args[0] not in (EALREADY, EBUSY):
-            self._disk.settle(self._jobs, error)
+        if isinstance(error, OSError) and (error.args[0] == EALREADY or error.args[0] == EBUSY):
+            return
+        self._disk.settle(self._jobs, error)
 
     # What Block.submit(), poll() and finish() do.
 
