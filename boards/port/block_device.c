@@ -50,15 +50,53 @@ mp_obj_t block_device_exception(mp_obj_t device) {
     return device == last_device ? last_exception : MP_OBJ_NULL;
 }
 
-// ---- The beginning.
+// ---- Mounts. The last that a file system began on a device is the one that may write. A former
+// one, or a file that was left open on it, does not know what is on the disk by now.
+
+// As many devices are remembered, and of each how often a file system began on it. They need not
+// be kept: another one at the same address goes on counting.
+#define DEVICES 16
+
+static struct {
+    mp_obj_t device;
+    uint8_t mounts;
+} devices[DEVICES];
+
+// Of a mount, the bits of its flags where the number is that it has.
+#define MOUNT_SHIFT 8
+
+static size_t find(mp_obj_t device) {
+    size_t i = 0;
+    while (i < DEVICES && devices[i].device != device) {
+        ++i;
+    }
+    return i;
+}
+
+static uint8_t count_mount(mp_obj_t device) {
+    static size_t oldest;
+    size_t i = find(device);
+    if (i == DEVICES) {
+        i = oldest;
+        oldest = (oldest + 1) % DEVICES;
+        devices[i].device = device;
+    }
+    return ++devices[i].mounts;
+}
+
+static bool is_former(const mp_vfs_blockdev_t *self) {
+    size_t i = find(self->readblocks[1]);
+    return i < DEVICES && devices[i].mounts != self->flags >> MOUNT_SHIFT;
+}
 
 void __real_mp_vfs_blockdev_init(mp_vfs_blockdev_t *self, mp_obj_t device);
 
-// A file system is about to be mounted, or made. Files of a former one on the same device that
-// were dropped are closed before that: afterwards they would write over what they know nothing of.
+// A file system is about to be mounted, or made. Files that were dropped are closed before that.
 void __wrap_mp_vfs_blockdev_init(mp_vfs_blockdev_t *self, mp_obj_t device) {
     finaliser_collect();
     __real_mp_vfs_blockdev_init(self, device);
+    self->flags = (self->flags & ((1 << MOUNT_SHIFT) - 1))
+        | count_mount(self->readblocks[1]) << MOUNT_SHIFT;
 }
 
 // ---- Reading and writing.
@@ -119,6 +157,10 @@ static int guarded_read(int (*function)(const access_t *), const access_t *acces
     return result;
 }
 
+static int guarded_write(int (*function)(const access_t *), const access_t *access) {
+    return is_former(access->device) ? note(-MP_ENODEV) : guarded(function, access);
+}
+
 int __wrap_mp_vfs_blockdev_read(mp_vfs_blockdev_t *self, size_t block, size_t count,
     uint8_t *buffer) {
     return guarded_read(read, &(access_t) { self, block, 0, count, buffer });
@@ -131,12 +173,12 @@ int __wrap_mp_vfs_blockdev_read_ext(mp_vfs_blockdev_t *self, size_t block, size_
 
 int __wrap_mp_vfs_blockdev_write(mp_vfs_blockdev_t *self, size_t block, size_t count,
     const uint8_t *buffer) {
-    return guarded(write, &(access_t) { self, block, 0, count, (void *)buffer });
+    return guarded_write(write, &(access_t) { self, block, 0, count, (void *)buffer });
 }
 
 int __wrap_mp_vfs_blockdev_write_ext(mp_vfs_blockdev_t *self, size_t block, size_t offset,
     size_t length, const uint8_t *buffer) {
-    return guarded(write_ext, &(access_t) { self, block, offset, length, (void *)buffer });
+    return guarded_write(write_ext, &(access_t) { self, block, offset, length, (void *)buffer });
 }
 
 // ---- ioctl().
@@ -168,10 +210,12 @@ static int call_ioctl(const access_t *a) {
 }
 
 // A file system that is amid something gets a number. What is called before that, to mount, gets
-// an exception: some take any number for a size.
+// an exception: some take any number for a size. So does a hard handler, which has none below it.
 mp_obj_t __wrap_mp_vfs_blockdev_ioctl(mp_vfs_blockdev_t *self, uintptr_t op, uintptr_t arg) {
-    int result = guarded(call_ioctl, &(access_t) { self, op, arg, 0, NULL });
-    if (result < 0 && !file_system_is_amid()) {
+    bool writes = op == MP_BLOCKDEV_IOCTL_BLOCK_ERASE;
+    int result = (writes ? guarded_write : guarded)(call_ioctl,
+        &(access_t) { self, op, arg, 0, NULL });
+    if (result < 0 && (callback_is_hard || !file_system_is_amid())) {
         mp_raise_OSError(-result);
     }
     return mp_obj_new_int(result);

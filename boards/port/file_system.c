@@ -14,15 +14,28 @@ bool file_system_is_amid(void) {
     return depth > 0;
 }
 
-static void enter(void) {
+// What went wrong in one call. A block device may use another file system, so calls nest.
+typedef struct {
+    int error;
+    const void *failed_read;
+} outcome_t;
+
+static outcome_t enter(void) {
+    outcome_t outer = { block_device_error, block_device_failed_read };
     ++depth;
     block_device_error = 0;
     block_device_failed_read = NULL;
+    return outer;
+}
+
+static void leave(outcome_t outer) {
+    --depth;
+    block_device_error = outer.error;
+    block_device_failed_read = outer.failed_read;
 }
 
 // FatFs has one number for all that a disk may say.
-static FRESULT leave_fat(FRESULT result) {
-    --depth;
+static FRESULT more_precise(FRESULT result) {
     if (result == FR_DISK_ERR || result == FR_NOT_READY) {
         switch (-block_device_error) {
             case MP_EBUSY:
@@ -46,36 +59,37 @@ static void drop_failed_read(uint32_t *block, const void *buffer) {
     }
 }
 
+#define DROP_FAILED_READ(cache) drop_failed_read(&(cache).block, (cache).buffer)
+
 // ---- By the linker's --wrap each function in these lists is called through one that is made
 // here. The Makefile reads the lists.
 
-#define WRAP(type, name, parameters, arguments, refusal, leave) \
+#define WRAP(type, name, parameters, arguments, refusal, look, raise) \
     type __real_##name parameters; \
     type __wrap_##name parameters; \
     type __wrap_##name parameters { \
         if (callback_is_hard) { \
             return refusal; \
         } \
-        enter(); \
+        outcome_t outer = enter(); \
         type result = __real_##name arguments; \
-        leave \
+        look; \
+        leave(outer); \
+        raise; \
         return result; \
     }
 
 #define FAT(name, parameters, arguments) \
-    WRAP(FRESULT, name, parameters, arguments, FR_NOT_READY, result = leave_fat(result);)
+    WRAP(FRESULT, name, parameters, arguments, FR_NOT_READY, result = more_precise(result), )
 
 // MicroPython takes an error for the end of the list of a folder.
 #define FAT_LIST(name, parameters, arguments) \
-    WRAP(FRESULT, name, parameters, arguments, FR_NOT_READY, result = leave_fat(result); \
-        if (result != FR_OK) { \
-            mp_raise_OSError(fresult_to_errno_table[result]); \
-        })
+    WRAP(FRESULT, name, parameters, arguments, FR_NOT_READY, result = more_precise(result), \
+        if (result != FR_OK) mp_raise_OSError(fresult_to_errno_table[result]))
 
 // MicroPython does not look at what it returns.
 #define FAT_SEEK(name, parameters, arguments) \
-    WRAP(FRESULT, name, parameters, arguments, (mp_raise_OSError(MP_EBUSY), FR_OK), \
-        result = leave_fat(result);)
+    WRAP(FRESULT, name, parameters, arguments, (mp_raise_OSError(MP_EBUSY), FR_OK), , )
 
 FAT(f_mount, (FATFS * fs), (fs))
 FAT(f_open, (FATFS * fs, FIL * file, const TCHAR * path, BYTE mode), (fs, file, path, mode))
@@ -99,22 +113,16 @@ FAT(f_mkfs, (FATFS * fs, BYTE options, DWORD unit, void *work, UINT size),
 
 // ---- littlefs; files and lists need something more than other calls.
 
-#define LFS_LEAVE \
-    --depth; \
-    drop_failed_read(&fs->rcache.block, fs->rcache.buffer);
-
 #define LFS(type, name, parameters, arguments) \
-    WRAP(type, name, parameters, arguments, -MP_EBUSY, LFS_LEAVE)
+    WRAP(type, name, parameters, arguments, -MP_EBUSY, DROP_FAILED_READ(fs->rcache), )
 
 #define LFS_FILE(type, name, parameters, arguments) \
-    WRAP(type, name, parameters, arguments, -MP_EBUSY, LFS_LEAVE \
-        drop_failed_read(&file->cache.block, file->cache.buffer);)
+    WRAP(type, name, parameters, arguments, -MP_EBUSY, \
+        DROP_FAILED_READ(fs->rcache); DROP_FAILED_READ(file->cache), )
 
 #define LFS_LIST(type, name, parameters, arguments) \
-    WRAP(type, name, parameters, arguments, -MP_EBUSY, LFS_LEAVE \
-        if (result < 0) { \
-            mp_raise_OSError(-result); \
-        })
+    WRAP(type, name, parameters, arguments, -MP_EBUSY, DROP_FAILED_READ(fs->rcache), \
+        if (result < 0) mp_raise_OSError(-result))
 
 LFS(int, lfs1_format, (lfs1_t * fs, const struct lfs1_config *config), (fs, config))
 LFS(int, lfs1_mount, (lfs1_t * fs, const struct lfs1_config *config), (fs, config))

