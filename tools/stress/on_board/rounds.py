@@ -1,0 +1,142 @@
+# The main program, and callbacks beside it, from one Ctrl-C to the next.
+
+import machine
+import micropython
+import vfs
+
+import mpy_virtio as virtio
+
+# In milliseconds: what timers wait for.
+SHORTEST, LONGEST_WAIT = 3, 12
+
+if any(path == "/" for _, path in vfs.mount()):
+    vfs.umount("/")
+
+gc.threshold(100000)
+
+callbacks = 0
+timers = []
+
+
+class Scheduled:
+    """Has `worker` do something by micropython.schedule, asked for in a timer's interrupt."""
+
+    def __init__(self, worker):
+        self.worker = worker
+        self.waits = False
+        self.run = self._run
+
+    def ask(self, _):
+        if not self.waits:
+            self.waits = True
+            try:
+                micropython.schedule(self.run, None)
+            except RuntimeError:
+                self.waits = False  # The queue is full.
+
+    def _run(self, _):
+        global callbacks
+        callbacks += 1
+        self.waits = False
+        self.worker.step()
+
+
+def on_timer(worker):
+    def tick(_):
+        global callbacks
+        callbacks += 1
+        worker.step()
+
+    return tick
+
+
+def on_socket(worker):
+    def event(_):
+        global callbacks
+        callbacks += 1
+        while talker.hear():
+            pass
+        worker.step()
+
+    return event
+
+
+def mount(littlefs, anew):
+    """Mount the disk, with a new file system if `anew` is true and it is to be littlefs.
+
+    It has a cache there, which FAT can do without: so both are tried.
+    """
+    disk = virtio.Block()
+    if littlefs:
+        disk = virtio.Cache(disk, lines=4)
+        sizes = {"readsize": 512, "progsize": 512}
+        if anew:
+            vfs.VfsLfs2.mkfs(disk, **sizes)
+        vfs.mount(vfs.VfsLfs2(disk, **sizes), FOLDER)
+    else:
+        vfs.mount(vfs.VfsFat(disk), FOLDER)
+
+
+def begin(littlefs, port, seed):
+    global workers, main, scheduled, talker, ticks
+    random.seed(seed)
+    mount(littlefs, True)
+    workers = [Worker(name, littlefs) for name in ("main", "t0", "t1", "s", "n")]
+    main, first, second, third, fourth = workers
+    ticks = on_timer(first), on_timer(second)
+    scheduled = Scheduled(third)
+    talker = Talker(port, on_socket(fourth))
+
+
+def run():
+    """Work until Ctrl-C comes."""
+    scheduled.waits = False
+    talker.listen(True)
+    for tick in ticks:
+        timers.append(machine.Timer(-1, period=some_wait(), callback=tick))
+    timers.append(machine.Timer(-1, period=some_wait(), callback=scheduled.ask, hard=True))
+    while True:
+        main.step()
+        talker.talk()
+
+
+def some_wait():
+    return random.randrange(SHORTEST, LONGEST_WAIT)
+
+
+def check():
+    """Have all come to rest, and print how many callbacks there were, and what is wrong."""
+    while timers:
+        timers.pop().deinit()
+    talker.listen(False)
+    time.sleep_ms(1)  # Those that were asked for are called.
+    for worker in workers:
+        worker.close()
+    collect()
+    for worker in workers:
+        worker.settle()
+        worker.check()
+    talker.settle()
+    print("\n".join([str(callbacks)] + findings))
+
+
+def collect():
+    """Close what was dropped: what the stack named is overwritten first."""
+    for _ in range(2):
+        deep(20)
+        gc.collect()
+
+
+def deep(depth):
+    return depth and deep(depth - 1)
+
+
+def mount_anew(littlefs):
+    vfs.umount(FOLDER)
+    mount(littlefs, False)
+    check()
+
+
+def end():
+    vfs.umount(FOLDER)
+    print(counts)
