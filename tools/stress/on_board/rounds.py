@@ -7,7 +7,7 @@ import vfs
 import mpy_virtio as virtio
 
 # In milliseconds: what timers wait for.
-SHORTEST, LONGEST_WAIT = 3, 12
+SHORTEST, LONGEST_WAIT = 1, 8
 
 if any(path == "/" for _, path in vfs.mount()):
     vfs.umount("/")

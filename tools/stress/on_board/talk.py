@@ -1,8 +1,9 @@
 # A connection to a host that sends back what it gets, as a stream whose every byte is known.
 
-import network
 import socket
 import time
+
+import network
 
 SOL_SOCKET = 0xFFF
 ON_EVENT = 20
