@@ -8,11 +8,11 @@ import sys
 FOLDER = "/stress"
 NAMES = ("a", "b", "c with a long name", "d")
 MODULES = ("m0", "m1")
-LONGEST = 3000
+LONGEST = 2000
 MOST_FINDINGS = 5
 OPERATIONS = "write append read rename remove list load drop collect".split()
 
-PATTERN = bytes(range(251)) * 14
+PATTERN = bytes(range(251)) * 10
 
 findings = []
 counts = {}
@@ -216,7 +216,6 @@ class Worker:
                 self.files[name] = data
 
     def check(self):
-        self.list()
         for name, expected in self.files.items():
             found = self.look(name)
             if found != expected:
