@@ -20,6 +20,9 @@
 #   PARTS=         some of it: block, boot, heartbeat, interrupts, memory, net, size
 # make cuts        cuts the power of a board that writes files, CUTS= times (1000), and looks for
 #                  what is lost; SEED= makes the same cuts again
+# make stress      works with files under INTERRUPTS= Ctrl-C (3000) and beside CALLBACKS= callbacks
+#                  (100000) on each file system, and looks for what is lost; SEED= makes the same
+#                  choices again
 # make integrity   moves SIZE= MiB (256) each way over TCP and over TLS, through a network that loses
 #                  LOSS= percent of the frames (0.1) and has LATE= (1) overtaken, and compares what
 #                  was sent with what arrived
@@ -33,7 +36,7 @@ PYTHON ?= python3
 # Files with tests, each of which has its builds and its boards to itself.
 TWO_AT_ONCE = -n 2 --dist loadfile
 
-.PHONY: run test unit firmware conformance bench cuts integrity stock clean
+.PHONY: run test unit firmware conformance bench cuts stress integrity stock clean
 
 run:
 	@$(PYTHON) -m tools.packages run
@@ -70,6 +73,10 @@ bench:
 cuts:
 	@$(PYTHON) -m tools.packages run
 	@$(PYTHON) -m tools.cuts
+
+stress:
+	@$(PYTHON) -m tools.packages run
+	@$(PYTHON) -m tools.stress
 
 integrity:
 	@$(PYTHON) -m tools.packages network

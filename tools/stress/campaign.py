@@ -39,10 +39,11 @@ class Outcome:
         )
 
 
-def stress(firmware, name, kind, seed, interrupts, callbacks):
+def stress(firmware, name, kind, seed, interrupts, callbacks, loses=False):
     """Stress the board `name`, which runs `firmware`, on the file system `kind`.
 
-    It ends when there were so many Ctrl-C and callbacks, or with the first findings.
+    It ends when there were so many Ctrl-C and callbacks, or with the first findings. With `loses`
+    the disk loses some of the writes.
     """
     outcome = Outcome(kind)
     start = time.monotonic()
@@ -51,7 +52,7 @@ def stress(firmware, name, kind, seed, interrupts, callbacks):
         make_disk(image, kind)
         try:
             with Echo() as echo, start_board(firmware, name, image) as board:
-                begin(board, kind, echo.port, seed)
+                begin(board, kind, echo.port, seed, loses)
                 rounds(board, random.Random(seed), interrupts, callbacks, outcome)
                 end(board, kind, outcome)
         except BoardError as error:
@@ -74,9 +75,9 @@ def start_board(firmware, name, image):
     return Board(firmware, name, drives=[qemu.Drive(image)], network=network)
 
 
-def begin(board, kind, port, seed):
+def begin(board, kind, port, seed, loses):
     board.exec(script())
-    board.exec(f"begin({kind == LITTLEFS}, {port}, {seed})")
+    board.exec(f"begin({kind == LITTLEFS}, {port}, {seed}, {loses})")
 
 
 def rounds(board, chance, interrupts, callbacks, outcome):

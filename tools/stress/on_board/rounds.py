@@ -61,14 +61,32 @@ def on_socket(worker):
     return event
 
 
-def mount(littlefs, anew):
+class Losing:
+    """A disk that says it has written when it has not, once in a while, if it `loses`."""
+
+    loses = False
+
+    def __init__(self, disk):
+        self.readblocks = disk.readblocks
+        self.ioctl = disk.ioctl
+        self.disk = disk
+
+    def writeblocks(self, *arguments):
+        if self.loses and random.getrandbits(5) == 0:
+            return 0
+        return self.disk.writeblocks(*arguments)
+
+
+def mount(littlefs, anew, loses=False):
     """Mount the disk, with a new file system if `anew` is true and it is to be littlefs.
 
     It has a cache there, which FAT can do without: so both are tried.
     """
     disk = virtio.Block()
+    if loses:
+        disk = Losing(disk)
     if littlefs:
-        disk = virtio.Cache(disk, lines=4)
+        disk = virtio.Cache(disk)
         sizes = {"readsize": 512, "progsize": 512}
         if anew:
             vfs.VfsLfs2.mkfs(disk, **sizes)
@@ -77,15 +95,16 @@ def mount(littlefs, anew):
         vfs.mount(vfs.VfsFat(disk), FOLDER)
 
 
-def begin(littlefs, port, seed):
+def begin(littlefs, port, seed, loses):
     global workers, main, scheduled, talker, ticks
     random.seed(seed)
-    mount(littlefs, True)
+    mount(littlefs, True, loses)
     workers = [Worker(name, littlefs) for name in ("main", "t0", "t1", "s", "n")]
     main, first, second, third, fourth = workers
     ticks = on_timer(first), on_timer(second)
     scheduled = Scheduled(third)
     talker = Talker(port, on_socket(fourth))
+    Losing.loses = loses
 
 
 def run():
