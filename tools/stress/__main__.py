@@ -2,7 +2,7 @@
 
 BOARD names the board; INTERRUPTS and CALLBACKS say how many Ctrl-C and callbacks there are on
 each file system, at least; SEED how: the same seed makes the same choices, though not at the same
-instants.
+instants. FIRMWARE is another ELF file than that of the project.
 """
 
 import os

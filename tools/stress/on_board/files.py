@@ -14,6 +14,8 @@ OPERATIONS = "write append read rename remove list load drop collect".split()
 
 PATTERN = bytes(range(251)) * 10
 
+sys.path.append(FOLDER)
+
 findings = []
 counts = {}
 
@@ -50,7 +52,6 @@ class Worker:
         self.intent = None
         self.file = None
         os.mkdir(self.folder[:-1])
-        sys.path.append(self.folder[:-1])
 
     def step(self):
         """Do something, unless what was done before was ended, and is not settled."""
@@ -152,14 +153,16 @@ class Worker:
 
     def load(self):
         """Import a module."""
-        module = self.name + random.choice(MODULES)
+        module = random.choice(MODULES)
         file = module + ".py"
         if file in self.dropped:
             return False
         if file not in self.files:
             return self._write(file, b"value = %d\n" % random.getrandbits(30))
+        module = "{}.{}".format(self.name, module)
         sys.modules.pop(module, None)
-        value = __import__(module).value
+        __import__(module)
+        value = sys.modules[module].value
         if b"value = %d\n" % value != self.files[file]:
             report(self.name, "imports", value)
         return True
