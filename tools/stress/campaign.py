@@ -84,6 +84,7 @@ def rounds(board, chance, interrupts, callbacks, outcome):
     """Interrupt the program again and again; what is wrong is known after each time."""
     while outcome.interrupts < interrupts or outcome.callbacks < callbacks:
         board.start("run()")
+        board.read_until(b"runs\r\n")
         time.sleep(chance.random() * LONGEST)
         # Programs such as mpremote send two.
         for _ in range(chance.choice((1, 1, 2))):
@@ -108,9 +109,12 @@ def wrong_ends(board):
 
 
 def check(board, code, outcome):
-    count, *findings = board.exec(code).splitlines()
-    outcome.callbacks = int(count)
-    outcome.findings += findings
+    """Have the board run `code`, which prints the count of callbacks and what is wrong."""
+    lines = board.exec(code).splitlines()
+    # Tracebacks of callbacks are in front of it.
+    at = next((at for at, line in enumerate(lines) if line.isdigit()), len(lines))
+    outcome.callbacks = int(lines[at]) if at < len(lines) else outcome.callbacks
+    outcome.findings += [*lines[:at], *lines[at + 1 :]]
 
 
 def end(board, kind, outcome):

@@ -108,7 +108,8 @@ def begin(littlefs, port, seed, loses):
 
 
 def run():
-    """Work until Ctrl-C comes."""
+    """Work until Ctrl-C comes, which is no more than a character before the program begins."""
+    print("runs")
     scheduled.waits = False
     talker.listen(True)
     for tick in ticks:
