@@ -110,11 +110,11 @@ def wrong_ends(board):
 
 def check(board, code, outcome):
     """Have the board run `code`, which prints the count of callbacks and what is wrong."""
-    lines = board.exec(code).splitlines()
-    # Tracebacks of callbacks are in front of it.
-    at = next((at for at, line in enumerate(lines) if line.isdigit()), len(lines))
-    outcome.callbacks = int(lines[at]) if at < len(lines) else outcome.callbacks
-    outcome.findings += [*lines[:at], *lines[at + 1 :]]
+    # Tracebacks of callbacks may be in front of that.
+    before, _, said = board.exec(code).partition("callbacks: ")
+    count, _, findings = said.partition("\n")
+    outcome.callbacks = int(count)
+    outcome.findings += [*before.splitlines(), *findings.splitlines()]
 
 
 def end(board, kind, outcome):

@@ -143,7 +143,9 @@ def check(all_content=False):
     for worker in workers if all_content else (random.choice(workers),):
         worker.check()
     talker.settle()
-    print("\n".join([str(callbacks)] + findings))
+    print("callbacks:", callbacks)
+    for finding in findings:
+        print(finding)
 
 
 def collect():
