@@ -173,7 +173,7 @@ class Worker:
         if name is None:
             return False
         new = content()
-        self.intent = written, name, self.files.get(name), b"", new, LONGEST + 4
+        self.intent = dropped, name, self.files.get(name), new
         self.dropped.append(name)
         open(self.folder + name, "wb").write(new)
         self.files[name] = new
@@ -185,10 +185,20 @@ class Worker:
         if not self.dropped:
             return False
         gc.collect()
-        for name in list(self.dropped):
-            if self.look(name) == self.files[name]:
-                self.dropped.remove(name)
+        self.forget_dropped()
         return True
+
+    def forget_dropped(self):
+        """Take what is whole for closed; says whether there is nothing else."""
+        for name in list(self.dropped):
+            if self.look(name) in self._right_when_closed(name):
+                self.dropped.remove(name)
+        return not self.dropped
+
+    def _right_when_closed(self, name):
+        if self.intent and self.intent[1] == name:
+            return self.intent[2:]
+        return (self.files[name],)
 
     # ---- After Ctrl-C, when nobody else runs.
 
@@ -200,8 +210,10 @@ class Worker:
 
     def settle(self):
         """Find out what came of an operation that was ended, when the collector was there."""
-        self.dropped.clear()
+        if self.dropped:
+            report(self.name, "never has closed", self.dropped)
         if self.intent:
+            counts["ended"] = counts.get("ended", 0) + 1
             function, *arguments = self.intent
             self._take_outcome(list(function(*arguments)))
             self.intent = None
@@ -253,6 +265,11 @@ def written(name, before, start, new, step):
     for end in range(0, len(new), step):
         yield {name: start + new[:end]}
     yield {name: start + new}
+
+
+def dropped(name, before, new):
+    yield {name: before}
+    yield {name: new}
 
 
 def renamed(old, new, content, replaced):

@@ -124,19 +124,29 @@ def some_wait():
     return random.randrange(SHORTEST, LONGEST_WAIT)
 
 
-def check(all_content=False):
-    """Have all come to rest, and print how many callbacks there were, and what is wrong.
-
-    All files are looked for. The content is read of some that change from time to time, unless it
-    is to be all.
-    """
+def rest():
+    """Have all come to rest; says whether all that was dropped is closed."""
     while timers:
         timers.pop().deinit()
     talker.listen(False)
     time.sleep_ms(1)  # Those that were asked for are called.
     for worker in workers:
         worker.close()
-    collect()
+    gc.collect()
+    return all([worker.forget_dropped() for worker in workers])
+
+
+def at_depth(depth, function):
+    """What `function()` returns, with so much of the stack below it used anew."""
+    return at_depth(depth - 1, function) if depth else function()
+
+
+def check(all_content=False):
+    """Print how many callbacks there were, and what is wrong.
+
+    All files are looked for. The content is read of some that change from time to time, unless it
+    is to be all.
+    """
     for worker in workers:
         worker.settle()
         worker.list()
@@ -146,17 +156,6 @@ def check(all_content=False):
     print("callbacks:", callbacks)
     for finding in findings:
         print(finding)
-
-
-def collect():
-    """Close what was dropped: what the stack named is overwritten first."""
-    for _ in range(2):
-        deep(20)
-        gc.collect()
-
-
-def deep(depth):
-    return depth and deep(depth - 1)
 
 
 def mount_anew(littlefs):
