@@ -116,9 +116,11 @@ class Cache:
         return self._disk.writeblocks(block, buf)
 
     def _drop(self):
-        self._spoilt = 0
+        # Not before that is done, which Ctrl-C may keep it from; and no write meanwhile is missed.
+        spoilt = self._spoilt
         for place in range(len(self._numbers)):
             self._numbers[place] = _NONE
+        self._spoilt -= spoilt
 
     def _fill(self, place, number):
         """Have line `number` in its place; returns whether it is."""
