@@ -570,8 +570,10 @@ class Block(Device):
         free = self._free_jobs
         jobs = free[0]
         free[0] = None
-        mine = jobs or self._new_jobs()
+        mine = jobs
         try:
+            if mine is None:
+                mine = self._new_jobs()
             aim_at(mine, 0)
             twin.spread(mine, kind, buf, 0, len(buf), _MAX_TRANSFER, 1)
             self.carry_out(mine, twin.run(self.state, mine, twin.LOOKS))
