@@ -2,18 +2,19 @@
 
 Between `hold()` and `release()` nothing that is scheduled is called, and a Ctrl-C of a test, or a
 callback, comes after it; waits serve the interrupts of drivers. The package has it unless a test
-is `unguarded`, as on a firmware that has no such thing.
+is `unguarded`, as on a firmware that has no such thing. `interrupts` is how many Ctrl-C wait.
 """
 
 import clock
 
 _holds = 0
+interrupts = 0
 
 
 def reset():
-    """Nothing is held."""
-    global _holds
-    _holds = 0
+    """Nothing is held, and no Ctrl-C waits."""
+    global _holds, interrupts
+    _holds = interrupts = 0
 
 
 def hold():
@@ -34,4 +35,4 @@ def held():
 
 def wait(ms):
     clock.look()
-    return 0
+    return interrupts

@@ -80,6 +80,9 @@ WITH_TWINS = (
     "net",
     "net_checksums",
     "net_merging",
+    "every_jump",
+    "refusals",
+    "lost_writes",
 )
 
 
@@ -197,7 +200,8 @@ class AtJump:
     """`with AtJump(n, act) as jump:` calls `act()` at the n-th jump of the package's code.
 
     At jumps is where MicroPython raises Ctrl-C, and calls what is scheduled; where something is
-    held, right after that. `jump.came` says whether there were so many.
+    held, right after that. `jump.came` says whether there were so many, and `jump.following` is
+    the n of the next jump at which it would be called somewhere else.
     """
 
     _JUMPS = {code for name, code in dis.opmap.items() if "JUMP" in name}
@@ -206,6 +210,8 @@ class AtJump:
         self._left = n
         self._act = act
         self.came = False
+
+        self.following = n + 1
 
     def __enter__(self):
         self._former = sys.gettrace()
@@ -232,6 +238,7 @@ class AtJump:
             if self._left <= 0 and not self.came and not guard.held():
                 sys.settrace(None)
                 self.came = True
+                self.following -= self._left
                 self._act()
         return self._traced
 

@@ -19,9 +19,10 @@ from mpy_virtio import errors
 from mpy_virtio.device.base import Device
 from mpy_virtio.dma import Buffer
 from mpy_virtio.errors import VirtIOError
-from mpy_virtio.port import hold, refuse_hard_handler, release, ticks_diff, ticks_ms
+from mpy_virtio.port import EBUSY, hold, refuse_hard_handler, release, ticks_diff, ticks_ms
 from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.split import VirtQueue
+from mpy_virtio.queue.step import begin, end
 from mpy_virtio.queue.table import check_type
 
 _access = twin.access
@@ -351,10 +352,14 @@ class Block(Device):
         `requests.blocks` say where. Raises OSError(EALREADY) when they are in flight already, and
         what read() and write() do before anything is sent.
         """
-        requests.start(write)
-        requests.submitted = True
-        requests.following = self._pending
-        self._pending = requests
+        begin(self.state)
+        try:
+            requests.start(write)
+            requests.submitted = True
+            requests.following = self._pending
+            self._pending = requests
+        finally:
+            end(self.state)
         self._queue.check(requests.run(0))
 
     def poll(self):
@@ -374,26 +379,35 @@ class Block(Device):
 
     def finish(self, requests):
         """Wait for Requests that were submitted; OSError if one of them failed."""
-        refuse_hard_handler()
         try:
+            refuse_hard_handler()
             requests.wait()
         except BaseException as error:
-            self.settle(requests._jobs, error)
+            if not is_refused(error):
+                try:
+                    self.settle(requests._jobs, error)
+                finally:
+                    self._forget(requests)
+                    requests.submitted = False
             raise
-        finally:
-            self._forget(requests)
-            requests.submitted = False
+        self._forget(requests)
+        requests.submitted = False
 
     def _forget(self, requests):
-        if self._pending is requests:
-            self._pending = requests.following
-            return
-        former = self._pending
-        while former is not None:
-            if former.following is requests:
-                former.following = requests.following
+        # Callbacks that come meanwhile may submit others, or finish them.
+        begin(self.state)
+        try:
+            if self._pending is requests:
+                self._pending = requests.following
                 return
-            former = former.following
+            former = self._pending
+            while former is not None:
+                if former.following is requests:
+                    former.following = requests.following
+                    return
+                former = former.following
+        finally:
+            end(self.state)
 
     # os.AbstractBlockDev.
 
@@ -634,7 +648,7 @@ class Block(Device):
 
     def settle(self, jobs, error):
         """After an exception: have the device let go of the jobs' memory, whatever it takes."""
-        if jobs is None:
+        if jobs is None or is_refused(error):
             return
         hold()
         try:
@@ -700,6 +714,11 @@ def aim_at(jobs, sector):
     else:
         jobs[_FIRST_JOB + _JOB_SECTOR] = sector
         jobs[_FIRST_JOB + _JOB_SECTOR_HIGH] = 0
+
+
+def is_refused(error):
+    """Whether it says that nothing was done, since it came amid a step or in a hard handler."""
+    return isinstance(error, OSError) and error.args and error.args[0] == EBUSY
 
 
 def is_going_on(jobs):

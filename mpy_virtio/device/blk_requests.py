@@ -6,8 +6,8 @@ from errno import EALREADY, EINVAL
 from micropython import const
 
 from mpy_virtio.device.blk import EROFS
-from mpy_virtio.port import EBUSY
 from mpy_virtio.queue.hot import twin
+from mpy_virtio.queue.step import refuse
 from mpy_virtio.queue.table import check_type
 
 _aim = twin.aim
@@ -89,6 +89,7 @@ class Requests:
 
     def _go_on(self, result, kind, block):
         self._disk.check_ready()
+        refuse(self._state)
         if result != _NOT_SIMPLE:
             self._disk.carry_out(self._jobs, result)
             return
@@ -100,9 +101,8 @@ class Requests:
         self.wait()
 
     def _failed(self, error):
-        if isinstance(error, OSError) and (error.args[0] == EALREADY or error.args[0] == EBUSY):
-            return
-        self._disk.settle(self._jobs, error)
+        if not isinstance(error, OSError) or error.args[0] != EALREADY:
+            self._disk.settle(self._jobs, error)
 
     # What Block.submit(), poll() and finish() do.
 

@@ -39,6 +39,8 @@ _SEGMENT = const(24)
 _DISTRUST = const(25)
 _MISSED = const(26)
 _ON_LEAVE = const(27)
+_STEP = const(28)
+_HARD = const(29)
 _HEADS = const(30)
 
 _STATE = const(0)
@@ -85,6 +87,7 @@ _NOTHING = const(-1)
 _UNUSABLE = const(-2)
 _NOT_READY = const(-3)
 _NOT_SIMPLE = const(-4)
+_REFUSED = const(-8)
 _UNSEEN = const(0x10000)
 
 _AHEAD = const(1)
@@ -446,6 +449,9 @@ def access(q, jobs, kind, block, buf, length):
 
 
 def repeat(q, jobs, kind, block):
+    if q[_STEP] or mem32[q[_HARD]]:
+        # The jobs may be those of whoever was interrupted.
+        return _REFUSED
     if not 0 <= block < jobs[_JOBS_LIMIT] or jobs[_JOBS_COUNT] != 1 or jobs[_JOBS_LEFT]:
         return _NOT_SIMPLE
     return _run_one(q, jobs, kind, block << jobs[_JOBS_SHIFT])

@@ -578,6 +578,10 @@ def access(state, jobs, kind: int, block: uint, buf, length: uint) -> int:
 
 @micropython.viper
 def repeat(state, jobs, kind: int, block: uint) -> int:
+    q = ptr32(state)
+    if q[_STEP] | ptr32(q[_HARD])[0]:
+        # The jobs may be those of whoever was interrupted.
+        return _REFUSED
     j = ptr32(jobs)
     shift = j[_JOBS_SHIFT]
     if block >= uint(j[_JOBS_LIMIT]) or j[_JOBS_COUNT] != 1 or j[_JOBS_LEFT]:

@@ -28,7 +28,7 @@ from mpy_virtio.dma import Buffer
 from mpy_virtio.layouts import DESC_F_INDIRECT
 from mpy_virtio.port import EBUSY, HARD, held, hold, release, ticks_diff, ticks_ms, wait
 from mpy_virtio.queue.hot import twin
-from mpy_virtio.queue.step import begin, end
+from mpy_virtio.queue.step import begin, end, refuse
 from mpy_virtio.queue.table import DescriptorTable, check_buffers
 from mpy_virtio.transport.base import NEEDS_RESET, PAGE_SIZE, live_at
 
@@ -290,6 +290,10 @@ class VirtQueue:
 
         Returns how many bytes the device wrote.
         """
+        refuse(self.state)
+        return self._finish(token)
+
+    def _finish(self, token):
         if self._state_of(token) != _DONE:
             raise errors.BadToken(token, "done", self.index)
         self._forget_buffers(token)
@@ -303,7 +307,7 @@ class VirtQueue:
         try:
             kind = self._state_of(token)
             if kind == _DONE:
-                self.finish(token)
+                self._finish(token)
             elif kind == _WITH_DEVICE:
                 state[_HEADS + 8 * token + _STATE] = _ABANDONED
             else:

@@ -6,9 +6,10 @@ begins another on the same queue; so is a hard handler, which may come amid anyt
 a step by itself.
 """
 
+from machine import mem32
 from micropython import const
 
-from mpy_virtio.port import EBUSY, hold, release
+from mpy_virtio.port import EBUSY, HARD, hold, release
 
 # The word of a queue's state that is 1 amid a step.
 _STEP = const(28)
@@ -17,10 +18,17 @@ _STEP = const(28)
 def begin(state):
     """Begin a step. OSError(EBUSY) if that cannot be now."""
     hold()
-    if state[_STEP]:
+    # Not by the address in the state: in that of viper code it is no object, and may be made one.
+    if state[_STEP] or HARD and mem32[HARD]:
         release()
         raise OSError(EBUSY)
     state[_STEP] = 1
+
+
+def refuse(state):
+    """OSError(EBUSY) where a step could not begin: for what is not to go on amid one."""
+    if state[_STEP] or HARD and mem32[HARD]:
+        raise OSError(EBUSY)
 
 
 def end(state):
