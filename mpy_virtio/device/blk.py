@@ -380,7 +380,7 @@ class Block(Device):
     def finish(self, requests):
         """Wait for Requests that were submitted; OSError if one of them failed."""
         try:
-            refuse_hard_handler()
+            self.check_ready()
             requests.wait()
         except BaseException as error:
             if not is_refused(error):
