@@ -1,6 +1,7 @@
 """What the tests of the package share: a device that echoes, and a queue on it."""
 
 import dis
+import functools
 import gc
 import sys
 from types import SimpleNamespace
@@ -196,6 +197,12 @@ def nothing_is_driven():
     base._live.clear()
 
 
+@functools.cache
+def _bytes_of(code):
+    # Made anew by each look at it.
+    return code.co_code
+
+
 class AtJump:
     """`with AtJump(n, act) as jump:` calls `act()` at the n-th jump of the package's code.
 
@@ -233,7 +240,7 @@ class AtJump:
         return self._traced
 
     def _traced(self, frame, event, arg):
-        if event == "opcode" and frame.f_code.co_code[frame.f_lasti] in self._JUMPS:
+        if event == "opcode" and _bytes_of(frame.f_code)[frame.f_lasti] in self._JUMPS:
             self._left -= 1
             if self._left <= 0 and not self.came and not guard.held():
                 sys.settrace(None)

@@ -1,4 +1,4 @@
-"""What comes amid a step of the same queue, or in a hard handler, is refused, and changes nothing."""
+"""What comes amid a step of the queue, or in a hard handler, is refused, and changes nothing."""
 
 import sys
 
