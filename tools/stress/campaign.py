@@ -31,6 +31,7 @@ class Outcome:
     interrupts: int = 0
     callbacks: int = 0
     late: int = 0  # How often something dropped was not closed at a time.
+    ended: int = 0  # Of the operations, those that Ctrl-C came amid of.
     seconds: float = 0
     operations: dict = field(default_factory=dict)
     findings: list = field(default_factory=list)
@@ -39,8 +40,8 @@ class Outcome:
         operations = ", ".join(f"{count} {name}" for name, count in self.operations.items())
         return (
             f"{self.kind}: {self.interrupts} Ctrl-C, {self.callbacks} callbacks,"
-            f" {self.late} late, {self.seconds:.0f} s;"
-            f" {sum(self.operations.values())} operations: {operations}"
+            f" {self.late} late, {self.seconds:.0f} s; {self.ended} operations ended,"
+            f" {sum(self.operations.values())} done: {operations}"
         )
 
 
@@ -143,6 +144,7 @@ def end(board, kind, outcome):
     if not outcome.findings:
         check(board, f"mount_anew({kind == LITTLEFS})", outcome)
     outcome.operations = ast.literal_eval(board.exec("end()"))
+    outcome.ended = outcome.operations.pop("ended", 0)
 
 
 def check_fat(image, outcome):
