@@ -68,6 +68,15 @@ MP_DEFINE_CONST_FUN_OBJ_0(main_soft_reset_obj, soft_reset);
 
 static bool running_file;
 
+// MicroPython calls this before a program begins. What a former one left behind on the stack is
+// written over: the collector would take it for something that is in use, such as a file that was
+// dropped, and is to be closed.
+__attribute__((noinline)) void main_program_begins(void) {
+    char below[16 * 1024];
+    memset(below, 0, sizeof(below));
+    __asm volatile ("" : : "r" (below) : "memory");
+}
+
 // MicroPython calls this when a program has ended, by an exception or with none. `result` is what
 // pyexec_file_if_exists() returns.
 void main_program_ended(void *exception, int *result) {

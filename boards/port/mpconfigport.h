@@ -43,6 +43,8 @@
 extern void wait_serve(void);
 #define MICROPY_INTERNAL_EVENT_HOOK             wait_serve()
 
+extern void main_program_begins(void);
+#define MICROPY_BOARD_BEFORE_PYTHON_EXEC(input_kind, exec_flags) main_program_begins()
 extern void main_program_ended(void *exception, int *result);
 #define MICROPY_BOARD_AFTER_PYTHON_EXEC(input_kind, exec_flags, exception, result) \
     main_program_ended(exception, result)
