@@ -14,6 +14,8 @@ and collections, if there is a guard; what is amid a queue's own steps comes wit
 from errno import ETIMEDOUT
 
 import clock
+import guard
+import interrupts
 import pytest
 
 from model import BlockModel, Device, EntropyModel, NetModel
@@ -30,6 +32,7 @@ INIT, SYNC, ERASE = 1, 3, 6
 BUSY = 17
 SECTOR = 512
 AT_ONCE, LATE = 0, 3
+LINE = 7
 ADDRESS, ANOTHER_ADDRESS = 0x10001000, 0x10008000
 
 # Where the main program works, and where its interrupter does.
@@ -91,6 +94,10 @@ class Scene:
         self.drain()
         for queue in self.queues:
             assert (queue.in_flight, queue.free) == (0, queue.size)
+
+    def check_all(self):
+        """What is looked at in the end, as it would show then just as well."""
+        self.check()
 
     def collect(self, who):
         """A finaliser, which writes what is left of a file to a disk, and flushes it."""
@@ -272,9 +279,9 @@ class Source(Scene):
         return len(self.model.given)
 
     def readinto(self, who):
-        buf = bytearray(8)
-        assert self.driver.readinto(buf) == 8
-        for n in range(0, 8, 3):
+        buf = bytearray(5)
+        assert self.driver.readinto(buf) == 5
+        for n in range(0, 5, 3):
             assert buf[n : n + 3] in self.model.given
 
 
@@ -298,10 +305,17 @@ class Card(Scene):
         return bytes([who] * 14) + bytes(self.fresh(50))
 
     def check(self):
-        """All buffers are where they belong, and frames go both ways in their order."""
         self.arrived = []
         while self.net.deliver(lambda *_: None):
             pass
+        self.drain()
+        control = self.net._control
+        assert (control.in_flight, control.free) == (0, control.size)
+        assert self.net._frames_in.in_flight == 4
+        assert self.net._frames_out.in_flight <= 4
+
+    def check_all(self):
+        """No buffer is lost, and frames go both ways in their order."""
         frames = [self.frame(2) for _ in range(5)]
         for frame in frames:
             self.net.send(frame)
@@ -313,11 +327,7 @@ class Card(Scene):
         assert not self.model.receive(frames[4])
         for frame in frames[:4]:
             assert buf[: self.net.receive_into(buf)] == frame
-        self.drain()
-        control = self.net._control
-        assert (control.in_flight, control.free) == (0, control.size)
-        assert self.net._frames_in.in_flight == 4
-        assert self.net._frames_out.in_flight <= 4
+        self.check()
 
     def wait_for(self, frame):
         for _ in range(2 * LATE):
@@ -536,7 +546,7 @@ def test_ctrl_c(ctrl_c, scene, name):
         n = press.following
         came = press.came
     operation(MINE)
-    scene.check()
+    scene.check_all()
     assert n > 2
 
 
@@ -563,6 +573,7 @@ def interrupt_everywhere(scene, name, interruption, at_jump, may_refuse):
         scene.check()
         n = jump.following
         came = jump.came
+    scene.check_all()
     assert n > 2
 
 
@@ -584,3 +595,66 @@ def test_a_collection(at_jump, guarded, scene, name):
     if guarded or issubclass(scene, Disk):
         scene = scene(LATE if guarded else AT_ONCE)
         interrupt_everywhere(scene, name, scene.collect, at_jump, not guarded)
+
+
+# With a line.
+
+
+@pytest.mark.parametrize("driver", [False, True], ids=["a_users", "a_drivers"])
+def test_a_handler_hears_of_everything(at_jump, guarded, monkeypatch, driver):
+    """A user's never amid what is held, a driver's in its waits; interrupts come at any jump."""
+    interrupts.install(monkeypatch)
+    model = BlockModel(bytes(range(256)) * 16, features=EVENT_IDX, irq=LINE)
+    disk = Block(MMIOTransport(model.address, irq=LINE))
+    theirs = disk.prepare(bytearray(SECTOR))
+    done, held = [], []
+
+    def handler(queue):
+        held.append(guard.held())
+        while (requests := disk.poll()) is not None:
+            done.append(requests)
+
+    disk._queue.irq(handler, driver)
+    model.defer, model.late = True, LATE
+    n = 1
+    came = True
+    while came:
+        done.clear()
+        with at_jump(n, clock.look) as jump:
+            disk.submit(theirs)
+            assert disk.readblocks(2, buf := bytearray(SECTOR)) == 0
+        for _ in range(LATE):
+            clock.look()
+        assert done == [theirs]
+        disk.finish(theirs)
+        assert buf == model.image[2 * SECTOR : 3 * SECTOR]
+        n = jump.following
+        came = jump.came
+    assert n > 2
+    assert any(held) == (driver and guarded)
+
+
+@pytest.mark.parametrize("driver", [False, True], ids=["a_users", "a_drivers"])
+def test_ctrl_c_ends_a_users_handler_only(monkeypatch, driver):
+    interrupts.install(monkeypatch)
+    model = Mirror(device_id=42, queue_sizes=(16, 16), irq=LINE)
+    transport = MMIOTransport(model.address, irq=LINE)
+    transport.begin_init()
+    queues = [VirtQueue(transport, n) for n in range(2)]
+    transport.finish_init()
+    told = []
+
+    def press(queue):
+        told.append(queue.index)
+        if queue.index == 0:
+            raise KeyboardInterrupt
+
+    for queue in queues:
+        queue.irq(press, driver)
+        queue.missed()
+    with pytest.raises(KeyboardInterrupt):
+        transport._call_handlers(LINE)
+    clock.look()
+    # The other is called yet.
+    assert told == [0, 1]
+    assert (queues[0].handler is None) == (not driver)
