@@ -213,7 +213,7 @@ def test_ctrl_c_that_has_come_is_the_first(disk, monkeypatch):
         guard.interrupts = 1
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(disk._queue, "idle", press)
+    monkeypatch.setattr(disk._queue, "sleep", press)
     with pytest.raises(KeyboardInterrupt):
         lose(disk, disk.writeblocks, 1, bytearray(512))
     guard.interrupts = 0

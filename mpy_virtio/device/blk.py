@@ -642,7 +642,7 @@ class Block(Device):
             queue.check_device()
             if ticks_diff(ticks_ms(), start) >= self.timeout_ms:
                 raise OSError(ETIMEDOUT)
-            if queue.idle() >= interrupts:
+            if queue.sleep() >= interrupts:
                 raise OSError(_EINTR)
             queue.check(twin.run(queue.state, jobs, 1))
 

@@ -348,11 +348,19 @@ class VirtQueue:
             raise errors.DeviceNeedsReset(self.transport.address)
 
     def idle(self):
+        """As sleep(), and then call the queue's own handler if there is something for it.
+
+        That is so even where callbacks have to wait: in a block device that a file system uses,
+        and which waits for what its handler does.
+        """
+        interrupts = self.sleep()
+        self._call()
+        return interrupts
+
+    def sleep(self):
         """Sleep until the device interrupts, or about a millisecond.
 
-        The queue's own handler is called even where callbacks have to wait, as in a block device
-        that a file system uses: for whoever waits for it. Returns how many Ctrl-C wait (on our
-        port, 0 elsewhere).
+        Returns how many Ctrl-C wait to be raised (on our port; 0 elsewhere).
         """
         if not self.transport.has_interrupts:
             return wait(1)
@@ -363,7 +371,6 @@ class VirtQueue:
             self.missed()
         else:
             interrupts = wait(1)
-        self._call()
         if self.state[_USABLE]:
             self.want_interrupts(not lag)
         return interrupts
