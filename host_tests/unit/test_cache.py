@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from mpy_virtio import Cache
 
-COUNT, SIZE, ERASE = 4, 5, 6
+INIT, COUNT, SIZE, ERASE = 1, 4, 5, 6
 EIO = -5
 
 
@@ -172,6 +172,17 @@ def test_a_handler_may_use_the_disk_amid_all(outer, nested):
             for position in (here, there, 512):
                 for _ in range(2):
                     assert read(cache, position, 64) == disk.image[position : position + 64]
+
+
+def test_a_mount_begins_with_no_lines():
+    disk = Disk(blocks=16)
+    disk.ioctl = lambda op, arg, ioctl=disk.ioctl: 0 if op == INIT else ioctl(op, arg)
+    cache = Cache(disk, 2, 1024)
+    read(cache, 0, 100)
+    # It was gone for a while, and others had it.
+    disk.image[0] ^= 0xFF
+    assert cache.ioctl(INIT, 0) == 0
+    assert read(cache, 0, 100) == disk.image[:100]
 
 
 def test_ctrl_c_at_any_jump(ctrl_c):

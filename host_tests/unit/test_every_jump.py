@@ -55,8 +55,7 @@ class Scene:
     def __init__(self, answers):
         self.answers = answers
         self._stamp = 0
-        if not isinstance(self, Disk):
-            self.spare_disk = Disk(AT_ONCE, address=ANOTHER_ADDRESS)
+        self.spare_disk = None
 
     def options(self, features=0):
         if self.answers == LATE:
@@ -101,6 +100,8 @@ class Scene:
 
     def collect(self, who):
         """A finaliser, which writes what is left of a file to a disk, and flushes it."""
+        if self.spare_disk is None:
+            self.spare_disk = Disk(AT_ONCE, address=ANOTHER_ADDRESS)
         self.spare_disk.collect(who)
 
 
@@ -239,6 +240,9 @@ class Cached(Disk):
             self.read_at(62, 1)
         for number, line in zip(cache._numbers, cache._lines, strict=True):
             assert number < 0 or line == self.image(2 * number, 2 * SECTOR)
+        # All rounds begin alike.
+        cache.ioctl(INIT, 0)
+        self.read_at(62, 1)
 
     def hit(self, who):
         # It is not in its place any more if the other reads meanwhile.
@@ -417,11 +421,11 @@ class Mirror(Device):
 class Raw(Scene):
     """A queue with a device that gives back what it reads."""
 
-    def __init__(self, answers):
+    def __init__(self, answers, irq=None):
         super().__init__(answers)
         options = self.options()
-        self.model = Mirror(device_id=42, queue_sizes=(16,), **options)
-        transport = MMIOTransport(self.model.address)
+        self.model = Mirror(device_id=42, queue_sizes=(16,), irq=irq, **options)
+        transport = MMIOTransport(self.model.address, irq=irq)
         transport.begin_init(options["features"])
         self.queue = VirtQueue(transport, 0, 8)
         transport.finish_init()
@@ -632,6 +636,30 @@ def test_a_handler_hears_of_everything(at_jump, guarded, monkeypatch, driver):
         came = jump.came
     assert n > 2
     assert any(held) == (driver and guarded)
+
+
+@pytest.mark.parametrize("driver", [False, True], ids=["a_users", "a_drivers"])
+def test_a_drivers_handler_is_called_while_another_device_works(monkeypatch, driver):
+    interrupts.install(monkeypatch)
+    scene = Raw(AT_ONCE, irq=LINE)
+    disk = Disk(LATE, address=ANOTHER_ADDRESS)
+    disk.model.late = 9
+    told = []
+
+    def handler(queue):
+        told.append(guard.held())
+        while (token := queue.poll()) is not None:
+            queue.finish(token)
+
+    scene.queue.irq(handler, driver)
+    scene.model.defer, scene.model.late = True, 5
+    scene.queue.start(*scene.buffers())
+    disk.read_whole(MINE)
+    assert told == ([True] if driver else [])
+    clock.look()
+    assert told == [driver]
+    scene.check()
+    disk.check()
 
 
 @pytest.mark.parametrize("driver", [False, True], ids=["a_users", "a_drivers"])

@@ -374,12 +374,6 @@ MUTANTS = {
         "if jobs is None:",
         "test_refusals.py",
     ),
-    "what was refused forgotten": (
-        "device/blk.py",
-        "if not is_refused(error):",
-        "if True:",
-        "test_refusals.py",
-    ),
     "one Ctrl-C resets the disk": (
         "device/blk.py",
         "self._wait(jobs, result, 2)",
@@ -432,7 +426,7 @@ MUTANTS = {
         "queue/split.py",
         "        if self._driver:\n            self._call()",
         "        if False:\n            self._call()",
-        "test_every_jump.py::test_a_handler_hears_of_everything",
+        "test_every_jump.py::test_a_drivers_handler_is_called_while_another_device_works",
     ),
     "a handler called on that Ctrl-C has ended": (
         "queue/split.py",
