@@ -176,7 +176,6 @@ def test_a_handler_may_use_the_disk_amid_all(outer, nested):
 
 def test_a_mount_begins_with_no_lines():
     disk = Disk(blocks=16)
-    disk.ioctl = lambda op, arg, ioctl=disk.ioctl: 0 if op == INIT else ioctl(op, arg)
     cache = Cache(disk, 2, 1024)
     read(cache, 0, 100)
     # It was gone for a while, and others had it.
