@@ -43,14 +43,21 @@ static void on_interrupt(unsigned int number) {
     }
 }
 
+// Whether the interrupt is masked, which is the caller's to end now. One that comes from here on is
+// another.
+static bool take_masked(unsigned int number) {
+    uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
+    bool masked = flags[number] & MASKED;
+    flags[number] &= ~MASKED;
+    MICROPY_END_ATOMIC_SECTION(state);
+    return masked;
+}
+
 // Unless the handler took itself away.
 static void unmask(unsigned int number) {
     uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
-    if (flags[number] & MASKED) {
-        flags[number] &= ~MASKED;
-        if (handlers[number] != MP_OBJ_NULL) {
-            irq_enable(number);
-        }
+    if (handlers[number] != MP_OBJ_NULL) {
+        irq_enable(number);
     }
     MICROPY_END_ATOMIC_SECTION(state);
 }
@@ -67,8 +74,11 @@ static void serve(unsigned int number) {
         return;
     }
     guard_enter();
+    bool masked = take_masked(number);
     mp_obj_t more = mp_call_function_1_protected(servers[number], MP_OBJ_NEW_SMALL_INT(number));
-    unmask(number);
+    if (masked) {
+        unmask(number);
+    }
     guard_leave();
     if (more == MP_OBJ_NULL || mp_obj_is_true(more)) {
         change_flags(number, 0, CALL);
@@ -84,24 +94,28 @@ void virt_irq_serve(void) {
     }
 }
 
+static void call(unsigned int number) {
+    // Where there is a server, it has seen to that, and has come before the handler.
+    bool masked = servers[number] == MP_OBJ_NULL && take_masked(number);
+    if (handlers[number] != MP_OBJ_NULL) {
+        mp_call_function_1_protected(handlers[number], MP_OBJ_NEW_SMALL_INT(number));
+        if (callback_interrupted && servers[number] == MP_OBJ_NULL) {
+            handlers[number] = MP_OBJ_NULL;
+        }
+    }
+    if (masked) {
+        unmask(number);
+    }
+}
+
 // Runs between bytecodes of the main program, once for any number of pending interrupts.
 static void call_pending(mp_sched_node_t *self) {
     (void)self;
     virt_irq_serve();
     for (unsigned int number = 0; number < MICROPY_HW_IRQ_COUNT; ++number) {
-        if (!(flags[number] & CALL)) {
-            continue;
-        }
-        change_flags(number, CALL, 0);
-        if (handlers[number] != MP_OBJ_NULL) {
-            mp_call_function_1_protected(handlers[number], MP_OBJ_NEW_SMALL_INT(number));
-        }
-        // Where there is a server, it has come before the handler, and others may have come since.
-        if (servers[number] == MP_OBJ_NULL) {
-            if (callback_interrupted) {
-                handlers[number] = MP_OBJ_NULL;
-            }
-            unmask(number);
+        if (flags[number] & CALL) {
+            change_flags(number, CALL, 0);
+            call(number);
         }
     }
 }
