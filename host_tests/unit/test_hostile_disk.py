@@ -26,7 +26,6 @@ from hypothesis.stateful import (
 from model import NEVER, block, rules
 from model.device import MISBEHAVIOURS
 from mpy_virtio import Block, MMIOTransport, errors, features
-from mpy_virtio.device import blk
 from mpy_virtio.transport import base
 
 pytestmark = pytest.mark.hostile
@@ -501,7 +500,6 @@ class DiskMachine(RuleBasedStateMachine):
 
 def test_a_disk_that_lies(twin, ctrl_c, monkeypatch, record_property):
     interrupts.install(monkeypatch)
-    monkeypatch.setattr(blk, "_GRACE_MS", GRACE_MS)
     monkeypatch.setattr(base, "_RESET_TIMEOUT_MS", GRACE_MS)
     HostileDisk.taken = 0
     for number in itertools.count():
