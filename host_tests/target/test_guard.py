@@ -260,14 +260,15 @@ def test_dropped_files_lose_nothing(prepared, tmp_path, fs, cached):
     image = tmp_path / "disk.img"
     disk.make_fat(image, 8, {})
     b = prepared(drives=[qemu.Drive(image)])
-    printed = b.exec(f"""
+    printed = b.exec(
+        f"""
         vfs.umount("/")
         disk = virtio.Block()
         device = virtio.Cache(disk, lines=4) if {cached} else disk
         vfs.{fs}.mkfs(device)
         vfs.mount(device, "/t")
         gc.threshold(3000)
-        for n in range(150):
+        for n in range(40):
             open("/t/w%d" % (n % 5), "wb").write(bytes([n]) * 3000)
         gc.threshold(-1)
         def use_stack(depth):
@@ -276,9 +277,11 @@ def test_dropped_files_lose_nothing(prepared, tmp_path, fs, cached):
         # Those that are left are closed before the next mount, and not over it.
         vfs.umount("/t")
         vfs.mount(device, "/t")
-        print([open("/t/w%d" % n, "rb").read() == bytes([145 + n]) * 3000 for n in range(5)])
+        print([open("/t/w%d" % n, "rb").read() == bytes([35 + n]) * 3000 for n in range(5)])
         open("/t/last", "wb").write(b"last")
-    """)
+    """,
+        120,
+    )
     assert printed == f"{[True] * 5}\n"
     b.soft_reset()
     printed = b.exec(f"""
