@@ -18,6 +18,10 @@ void mp_hal_set_interrupt_char(int c) {
 }
 
 void interrupt_char_of_program(int c) {
+    if (c == -1 && MP_STATE_MAIN_THREAD(mp_pending_exception) != MP_OBJ_NULL) {
+        // It came when the program had ended by itself, and is not raised any more.
+        interrupt_char_typed = true;
+    }
     program_runs = c != -1;
     mp_interrupt_char = c;
 }
