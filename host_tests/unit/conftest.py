@@ -89,10 +89,12 @@ WITH_TWINS = (
 
 def pytest_generate_tests(metafunc):
     """What goes through a queue is tested with both twins of its hot path."""
-    if metafunc.module.__name__.rpartition("test_")[2] in WITH_TWINS:
+    name = metafunc.module.__name__.rpartition("test_")[2]
+    if name in WITH_TWINS:
         metafunc.fixturenames.append("twin")
         metafunc.parametrize("twin", TWINS, indirect=True)
-        if {"at_jump", "ctrl_c"} & set(metafunc.fixturenames):
+        # The long walks have the guard only.
+        if {"at_jump", "ctrl_c"} & set(metafunc.fixturenames) and "hostile" not in name:
             metafunc.fixturenames.append("guarded")
             metafunc.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
 
