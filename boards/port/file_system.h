@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-// Whether a file system in C is amid something.
+// Whether a call of a file system in C goes on.
 bool file_system_is_amid(void);
 
 #endif

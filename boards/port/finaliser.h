@@ -1,7 +1,7 @@
 // When objects that nothing refers to any more are closed: files, sockets, and the like.
 //
 // MicroPython's collector does that itself, at whatever allocation it runs, with the heap locked.
-// So a file would be closed amid what another file, or a driver, is doing. Here the collector only
+// So a file would be closed during what another file, or a driver, does. Here the collector only
 // takes down what is to be closed, which happens between two bytecodes of the program, as a
 // callback.
 

@@ -6,7 +6,7 @@
 //
 // - guarded: code of whoever made the block device, or the driver, runs. A second Ctrl-C is raised
 //   in it, so that nothing lasts for ever.
-// - held: a driver of ours is amid a change. Nothing is raised at all; a wait in it is virt.wait(),
+// - held: a driver of ours makes a change. Nothing is raised at all; a wait in it is virt.wait(),
 //   which says how many Ctrl-C there were.
 
 #ifndef GUARD_H
