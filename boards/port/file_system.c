@@ -82,10 +82,12 @@ static void drop_failed_read(uint32_t *block, const void *buffer) {
 #define FAT(name, parameters, arguments) \
     WRAP(FRESULT, name, parameters, arguments, FR_NOT_READY, result = more_precise(result), )
 
-// MicroPython takes an error for the end of the list of a folder.
+// MicroPython takes an error for the end of the list of a folder. It asks once more where a list
+// has ended, which is closed then.
 #define FAT_LIST(name, parameters, arguments) \
     WRAP(FRESULT, name, parameters, arguments, FR_NOT_READY, result = more_precise(result), \
-        if (result != FR_OK) mp_raise_OSError(fresult_to_errno_table[result]))
+        if (result != FR_OK && dir->obj.fs != NULL) \
+            mp_raise_OSError(fresult_to_errno_table[result]))
 
 // MicroPython does not look at what it returns.
 #define FAT_SEEK(name, parameters, arguments) \
