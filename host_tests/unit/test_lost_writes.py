@@ -206,10 +206,10 @@ def test_a_second_one_resets_it(disk):
 def test_ctrl_c_that_has_come_is_the_first(disk, monkeypatch):
     """As on firmware without a guard: with one more the device is reset."""
     disk.timeout_ms = 10**4
-    idle = disk._queue.idle
+    sleep = disk._queue.sleep
 
     def press():
-        monkeypatch.setattr(disk._queue, "idle", idle)
+        monkeypatch.setattr(disk._queue, "sleep", sleep)
         guard.interrupts = 1
         raise KeyboardInterrupt
 
