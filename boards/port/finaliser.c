@@ -13,8 +13,9 @@
 #include "guard.h"
 #include "heap.h"
 
-// As many are taken down at a time; the others are at a later collection.
-#define KEPT 64
+// As many are taken down at a time; the others are at a later collection. A program that opens
+// and closes files all the time drops thousands between two collections.
+#define KEPT 4096
 
 enum { BLOCK_FREE, BLOCK_HEAD, BLOCK_TAIL, BLOCK_MARKED };
 
