@@ -516,6 +516,57 @@ print(s.recvfrom(100)[0])
         assert b.finish() == "b'ping pong'\n"
 
 
+def test_a_burst_of_frames_leaves_room_for_others(board):
+    """What the program has scheduled is called between some frames and the next."""
+    frames = 100
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.bind(("127.0.0.1", 0))
+        peer.settimeout(30)
+
+        def burst():
+            address = peer.recvfrom(100)[1]
+            time.sleep(0.3)
+            for _ in range(frames):
+                peer.sendto(b"x" * 100, address)
+
+        thread = threading.Thread(target=burst)
+        b = board(devices=[CARD], extra=USER)
+        b.exec(CONNECT)
+        thread.start()
+        b.exec(f"""
+            import micropython, virt
+            card = nic.card
+            deliver = card.deliver
+            taken = []
+            def counted(into, most):
+                count = deliver(into, most)
+                taken.append(count)
+                return count
+            seen = []
+            def look(left):
+                seen.append(sum(taken))
+                if left:
+                    micropython.schedule(look, left - 1)
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.sendto(b"now", ("10.0.2.2", {peer.getsockname()[1]}))
+            time.sleep_ms(100)
+            card.deliver = counted
+            virt.hold()
+            start = time.ticks_ms()
+            while time.ticks_diff(time.ticks_ms(), start) < 1000:
+                pass
+            micropython.schedule(look, 10)
+            virt.release()
+            start = time.ticks_ms()
+            while sum(taken) < {frames} and time.ticks_diff(time.ticks_ms(), start) < 10000:
+                time.sleep_ms(1)
+            card.deliver = deliver
+        """)
+        thread.join()
+    assert b.exec(f"print(sum(taken) >= {frames}, max(taken))") == "True 32\n"
+    assert b.exec(f"print(any(0 < count < {frames} for count in seen))") == "True\n"
+
+
 @pytest.mark.parametrize(
     "call",
     [
