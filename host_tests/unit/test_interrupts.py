@@ -3,6 +3,7 @@
 import clock
 import interrupts
 import memory
+import micropython
 import pytest
 
 from model import NEVER, BlockModel, Device, EntropyModel
@@ -144,6 +145,25 @@ def test_a_handler_is_not_called_inside_of_itself(pair):
     clock.look()
     assert depths[:2] == [1, 1]
     assert set(depths) == {1}
+
+
+@pytest.mark.parametrize("driver", [False, True])
+def test_a_handler_that_asks_for_another_turn_gives_way(pair, driver):
+    _, _, queue, _ = pair()
+    calls = []
+
+    def handler(queue):
+        calls.append("handler")
+        take_all(queue, [])
+        if calls.count("handler") < 3:
+            micropython.schedule(calls.append, "another")
+            queue.again()
+
+    queue.irq(handler, driver=driver)
+    start(queue)
+    for _ in range(5):
+        clock.look()
+    assert calls == ["handler", "another", "handler", "another", "handler"]
 
 
 @VERSIONS

@@ -424,9 +424,21 @@ MUTANTS = {
     ),
     "a driver's handler not called in a wait": (
         "queue/split.py",
-        "        if self._driver:\n            self._call()",
-        "        if False:\n            self._call()",
+        "            self._call()\n            return False\n",
+        "            return False\n",
         "test_every_jump.py::test_a_drivers_handler_is_called_while_another_device_works",
+    ),
+    "a handler that does not give way": (
+        "queue/split.py",
+        "if state[_MISSED] == _AGAIN:",
+        "if False:",
+        "test_interrupts.py::test_a_handler_that_asks_for_another_turn_gives_way",
+    ),
+    "a driver's handler that gives way to itself": (
+        "queue/split.py",
+        "            self._call()\n            return False\n",
+        "            self._call()\n",
+        "test_interrupts.py::test_a_handler_that_asks_for_another_turn_gives_way",
     ),
     "a handler called on that Ctrl-C has ended": (
         "queue/split.py",

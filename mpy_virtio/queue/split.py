@@ -72,6 +72,9 @@ _WITH_DEVICE = const(1)
 _ABANDONED = const(2)
 _DONE = const(3)
 
+# What _MISSED is when the handler asked to be called again.
+_AGAIN = const(2)
+
 _NOTHING = const(-1)
 _UNUSABLE = const(-2)
 _NOT_READY = const(-3)
@@ -446,7 +449,9 @@ class VirtQueue:
         Returns whether the handler is still to be called, as a callback.
         """
         if self._driver:
+            # If that cannot be now, whoever uses the queue does it.
             self._call()
+            return False
         return bool(self.state[_MISSED]) and self.handler is not None
 
     def missed(self):
@@ -455,7 +460,7 @@ class VirtQueue:
 
     def again(self):
         """Call the handler once more, when others have had their turn."""
-        self.state[_MISSED] = 1
+        self.state[_MISSED] = _AGAIN
         self.transport.call_handlers_later()
 
     def call_handler(self):
@@ -489,6 +494,8 @@ class VirtQueue:
                 raise
             finally:
                 self._handling = False
+            if state[_MISSED] == _AGAIN:
+                return
 
     def want_interrupts(self, wanted):
         """Whether the device shall interrupt when it returns buffers; it need not at first.
