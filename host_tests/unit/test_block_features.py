@@ -117,6 +117,24 @@ def test_writes_wait_for_a_flush_or_do_not():
 # Many requests in flight.
 
 
+@pytest.mark.parametrize(("block", "errno"), [(-1, EALREADY), (3, EINVAL)])
+def test_a_call_that_is_refused_leaves_what_was_submitted_alone(block, errno):
+    model, disk = make()
+    model.defer, model.late = True, float("inf")
+    requests = disk.prepare(buf := bytearray(2 * SECTOR), 2)
+    requests.blocks[1] = 1
+    disk.submit(requests)
+    for call in (requests.read, requests.write):
+        with pytest.raises(OSError) as refused:
+            call(block)
+        assert refused.value.args[0] == errno
+    while model.in_flight:
+        model.complete()
+    assert disk.poll() is requests
+    disk.finish(requests)
+    assert buf == CONTENT[: 2 * SECTOR]
+
+
 def test_requests_that_are_submitted_come_back_by_poll():
     model, disk = make()
     model.defer, model.late = True, float("inf")

@@ -101,7 +101,8 @@ class Requests:
         self.wait()
 
     def _failed(self, error):
-        if not isinstance(error, OSError) or error.args[0] != EALREADY:
+        # What was submitted is not this call's to end.
+        if not self.submitted and not (isinstance(error, OSError) and error.args[0] == EALREADY):
             self._disk.settle(self._jobs, error)
 
     # What Block.submit(), poll() and finish() do.
