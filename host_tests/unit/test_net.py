@@ -401,6 +401,25 @@ def test_amid_a_batch_there_is_no_other():
     assert inner == [0, 0, 0]
 
 
+def test_an_inner_call_that_fails_gives_nothing_of_the_outer_one_back(monkeypatch):
+    """The buffers are the outer one's until it returns: the device does not get them before."""
+    model, net = make({"buffers": 4})
+    for _ in range(2):
+        model.receive(FRAME)
+
+    def fail(_):
+        raise ZeroDivisionError
+
+    def take(buffers, lengths, offset, count):
+        with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+            patch.setattr(net._frames_in, "check", fail)
+            net.deliver(take, 1)
+        assert net.deliver(take, 1) == 0
+        assert [model.receive(FRAME) for _ in range(3)] == [True, True, False]
+
+    assert net.deliver(take, 2) == 2
+
+
 def test_a_handler_that_comes_amid_a_batch_is_called_after_it(monkeypatch):
     interrupts.install(monkeypatch)
     model, net = make_interrupting()

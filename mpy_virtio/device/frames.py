@@ -124,6 +124,7 @@ class FrameQueue(VirtQueue):
         there, the handler is called.
         """
         frames = self._frames
+        inner = self.state[_BUSY]
         count = 0
         try:
             count = _collect(self.parts, most)
@@ -132,7 +133,7 @@ class FrameQueue(VirtQueue):
             take(self._batches[frames[_HALF]], self._lengths, frames[_HEADER], count)
             result = _give(frames, count)
         except BaseException:
-            if count != _REFUSED:
+            if not inner and count != _REFUSED:
                 self._put_back()
             raise
         if result:
@@ -147,6 +148,7 @@ class FrameQueue(VirtQueue):
         either, and `fill` is not called then; nor is it amid another transmit().
         """
         frames = self._frames
+        inner = self.state[_BUSY]
         count = 0
         try:
             count = _collect(self.parts, most)
@@ -157,7 +159,7 @@ class FrameQueue(VirtQueue):
             if result:
                 self._end(result)
         except BaseException:
-            if count != _REFUSED:
+            if not inner and count != _REFUSED:
                 self._put_back()
             raise
         return count
