@@ -261,6 +261,20 @@ print(network.route())
     assert said == "[] True\n[]\n"
 
 
+def test_it_is_taken_away_while_frames_come(board):
+    said = board(devices=[CARD], extra=USER).exec("""
+        import network, time
+        for i in range(40):
+            nic = network.LAN()
+            nic.active(True)
+            start = time.ticks_us()
+            while not nic.isconnected() and time.ticks_diff(time.ticks_us(), start) < 100 * i:
+                pass
+            nic.deinit()
+    """)
+    assert said == ""
+
+
 def test_what_an_interface_receives_is_not_for_others(board, legacy):
     b = board(devices=[CARD], legacy=legacy, extra=USER)
     said = b.exec(

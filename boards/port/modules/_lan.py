@@ -55,9 +55,14 @@ class _LAN(network.Bridge):
 
     def deinit(self):
         """Take the interface away, and reset the card, if it has not got another driver by now."""
-        _lans.pop(self.card.transport.address, None)
-        super().deinit()
-        self.card.deinit()
+        # The card has frames for an interface up to its reset.
+        hold()
+        try:
+            _lans.pop(self.card.transport.address, None)
+            super().deinit()
+            self.card.deinit()
+        finally:
+            release()
 
     def __repr__(self):
         return "<LAN {}>".format(":".join("{:02x}".format(byte) for byte in self.config("mac")))
