@@ -392,12 +392,26 @@ MP_DEFINE_CONST_OBJ_TYPE(
     locals_dict, &bridge_locals
     );
 
+// What the module `from` has by the name `attr`.
+static mp_obj_t frozen(qstr from, qstr attr) {
+    mp_obj_t module = mp_import_name(from, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
+    return mp_load_attr(module, attr);
+}
+
 // LAN(transport=None): what module _lan has by that name.
 static mp_obj_t network_lan(size_t n_args, const mp_obj_t *args) {
-    mp_obj_t module = mp_import_name(MP_QSTR__lan, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
-    return mp_call_function_n_kw(mp_load_attr(module, MP_QSTR_LAN), n_args, 0, args);
+    return mp_call_function_n_kw(frozen(MP_QSTR__lan, MP_QSTR_LAN), n_args, 0, args);
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(network_lan_obj, 0, 1, network_lan);
+
+// WLAN: a class, of which programs use the attributes, too.
+void network_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
+    (void)self_in;
+    if (attr == MP_QSTR_WLAN && dest[0] == MP_OBJ_NULL) {
+        dest[0] = frozen(MP_QSTR__wlan, MP_QSTR_WLAN);
+    }
+}
+MP_REGISTER_MODULE_DELEGATION(mp_module_network, network_attr);
 
 void bridges_init(void) {
     memset(bridges, 0, sizeof(bridges));
