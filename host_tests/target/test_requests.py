@@ -1,13 +1,17 @@
 """requests to servers that answer in every way, and what it sends them."""
 
 import contextlib
+import socket
 import ssl
+import threading
 
 import pytest
 
 from host_tests.target.servers import Server, silent
 from tools import qemu
+from tools.board import BoardError
 from tools.network.authority import make_authority, make_certificate
+from tools.network.switch import Switch
 
 SETUP = """
 import network, requests, time
@@ -373,3 +377,41 @@ def test_programs_for_micropython_lib(online):
         b"\xc3\xbcmore",
         b"5\r\nwhole\r\n0\r\n\r\n",
     ]
+
+
+def test_an_address_of_ipv6(online):
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as listener, Web() as web:
+        port = listener.getsockname()[1]
+
+        def serve():
+            with listener.accept()[0] as connection:
+                web.answer(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        said = online.exec(f"""
+            while len(network.LAN().ipconfig("addr6")) < 2:
+                time.sleep_ms(1)
+            print(requests.get("http://[FEC0::2]:{port}/a").text)
+        """)
+    assert said == "GET /a\n"
+    assert web.asked[0][1][0] == f"Host: [fec0::2]:{port}"
+
+
+LINK_LOCAL = """
+import network, time
+while not (found := network.LAN().ipconfig("addr6")):
+    time.sleep_ms(1)
+print(found[0][0])
+"""
+
+
+def test_an_address_of_the_link(board):
+    """A board is the server: it prints what it is asked."""
+    with Switch() as switch:
+        server, client = (board(network=switch.network()) for _ in range(2))
+        addresses = [one.exec(LINK_LOCAL).strip() for one in (server, client)]
+        server.exec("import socket; s = socket.socket(); s.bind(('::', 80)); s.listen(1)")
+        server.start("c = s.accept()[0]; print(c.recv(100)); c.close()")
+        with pytest.raises(BoardError, match="before its answer"):
+            client.exec(f"import requests; requests.get('http://[{addresses[0]}%25en1]')")
+        assert f"Host: [{addresses[0].lower()}]\\r\\n" in server.finish()

@@ -132,6 +132,26 @@ def test_where_a_url_is(url, place, named):
 
 
 @pytest.mark.parametrize(
+    "first, then, may",
+    [
+        ("http://h/a", "http://h:80/b?c", True),
+        ("https://h/", "https://H/", True),
+        ("http://h/", "https://h/", True),
+        ("https://h/", "http://h/", False),
+        ("http://h/", "http://h:81/", False),
+        ("http://h:81/", "https://h/", False),
+        ("http://h/", "https://h:444/", False),
+        ("http://h:443/", "https://h/", False),
+        ("http://h/", "http://i/", False),
+        ("http://h/", "http://h.i/", False),
+        ("http://h/", "http://h@i/", False),
+    ],
+)
+def test_who_may_know_what_another_was_told(first, then, may):
+    assert _url.may_know(_url.locate(then), _url.locate(first)) == may
+
+
+@pytest.mark.parametrize(
     "url, error",
     [
         *((f"http://h/a{chr(c)}b", "blank or a control") for c in [*range(33), 127]),

@@ -48,6 +48,14 @@ def host_field(place):
     return host if place.port == PORTS[place.scheme] else "{}:{}".format(host, place.port)
 
 
+def may_know(place, first):
+    """Whether the server at `place` may know what the one at `first` was told in confidence."""
+    if place.host != first.host:
+        return False
+    ends = [(first.scheme, first.port), (place.scheme, place.port)]
+    return ends[0] == ends[1] or ends == [("http", 80), ("https", 443)]
+
+
 def split(url):
     """Return (scheme, authority, path, query) of a URL or a reference; None for what is not there.
 

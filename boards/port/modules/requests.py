@@ -188,7 +188,7 @@ class _Request:
         """Ask at the place that `reference` means, in the way that the `status` demands."""
         self.url = _url.join(self.url, reference)
         old, self.place = self.place, _url.locate(self.url)
-        if not _may_know(self.place, old):
+        if not _url.may_know(self.place, old):
             self._drop("host", "authorization", "cookie")
         if status < 307:
             if self.method != "HEAD" and (status != 301 or self.method == "POST"):
@@ -271,12 +271,15 @@ class _Content(io.IOBase):
 
 
 def _connect(place, timeout, context):
-    info = socket.getaddrinfo(place.host, place.port, 0, socket.SOCK_STREAM)[0]
-    s = socket.socket(*info[:3])
+    *kind, _, address = socket.getaddrinfo(place.host, place.port, 0, socket.SOCK_STREAM)[0]
+    if "%" in place.host:
+        # What getaddrinfo() gives of a link-local address lacks the interface.
+        address = (place.host, place.port)
+    s = socket.socket(*kind)
     try:
         if timeout is not None:
             s.settimeout(timeout)
-        s.connect(info[-1])
+        s.connect(address)
         if place.scheme == "https":
             context = context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             s = context.wrap_socket(s, server_hostname=place.host)
@@ -284,15 +287,6 @@ def _connect(place, timeout, context):
     except BaseException:
         s.close()
         raise
-
-
-def _may_know(place, first):
-    """Whether what the server at `first` was told in confidence may be told at `place`."""
-    if place.host != first.host:
-        return False
-    if (first.scheme, first.port) == ("http", 80) and (place.scheme, place.port) == ("https", 443):
-        return True
-    return (place.scheme, place.port) == (first.scheme, first.port)
 
 
 def _head(stream):
@@ -353,14 +347,14 @@ def _field(line):
 def _lines(stream):
     for _ in range(_MAX_LINES):
         yield _line(stream)
-    raise ValueError("the answer has more than {} headers".format(_MAX_LINES))
+    raise ValueError("the answer has more than {} lines of headers".format(_MAX_LINES))
 
 
 def _line(stream):
     line = stream.readline(_MAX_LINE)
     if not line.endswith(b"\n"):
         if len(line) == _MAX_LINE:
-            raise ValueError("a header is longer than {} bytes".format(_MAX_LINE))
+            raise ValueError("the answer has a line of more than {} bytes".format(_MAX_LINE))
         raise OSError("the server has ended the connection before its answer")
     return line
 
