@@ -21,6 +21,22 @@ static mp_obj_t take_pending(void) {
     return pending;
 }
 
+static bool is_interrupt(mp_obj_t exception) {
+    return mp_obj_exception_match(exception, MP_OBJ_FROM_PTR(&mp_type_KeyboardInterrupt));
+}
+
+// Returns whether Ctrl-C ended it. What it prints may itself raise something: its __str__(), Ctrl-C.
+static bool print_exception(mp_obj_t exception) {
+    nlr_buf_t nlr;
+    if (nlr_push(&nlr) == 0) {
+        mp_obj_print_exception(&mp_plat_print, exception);
+        nlr_pop();
+        return false;
+    }
+    mp_hal_stdout_tx_str("\r\n");
+    return is_interrupt(MP_OBJ_FROM_PTR(nlr.ret_val));
+}
+
 mp_obj_t __wrap_mp_call_function_1_protected(mp_obj_t function, mp_obj_t argument) {
     bool others = take_pending() != MP_OBJ_NULL;
     guard_depth_t depth = guard_depth();
@@ -34,9 +50,9 @@ mp_obj_t __wrap_mp_call_function_1_protected(mp_obj_t function, mp_obj_t argumen
     } else {
         guard_return_to(depth);
         mp_obj_t exception = MP_OBJ_FROM_PTR(nlr.ret_val);
-        interrupted = mp_obj_exception_match(exception,
-            MP_OBJ_FROM_PTR(&mp_type_KeyboardInterrupt));
-        mp_obj_print_exception(&mp_plat_print, exception);
+        interrupted = is_interrupt(exception);
+        interrupted |= print_exception(exception);
+        guard_return_to(depth);
     }
     if (others || interrupted) {
         guard_interrupt_again();

@@ -524,6 +524,22 @@ def test_ctrl_c_ends_a_callback_that_does_not(prepared, source, body):
     assert b.exec("rng._queue.irq(None)\nprint(len(rng.read(5)))") == "5\n"
 
 
+def test_an_exception_that_cannot_be_printed_ends_its_callback_alone(prepared):
+    output = prepared().exec("""
+        class Odd:
+            def __str__(self):
+                raise OSError(5)
+        def f(_):
+            raise ValueError(Odd())
+        micropython.schedule(f, 0)
+        time.sleep_ms(10)
+        micropython.schedule(print, "the next one")
+        time.sleep_ms(10)
+    """)
+    assert "in f\n" in output
+    assert output.endswith("\nthe next one\n")
+
+
 def test_ctrl_c_ends_a_callback_at_the_prompt(board):
     b = board()
     b.read_until(b">>> ")
