@@ -13,8 +13,10 @@ static unsigned int holds;
 static unsigned int interrupts;
 static mp_uint_t first_at;
 
-// What MP_STATE_MAIN_THREAD(mp_pending_exception) stands for.
+// What MP_STATE_MAIN_THREAD(mp_pending_exception) stands for, and whether another one came while
+// the program did not get it.
 static unsigned int raised;
+static bool insistent;
 
 #define pending_exception MP_STATE_MAIN_THREAD(mp_pending_exception)
 
@@ -26,6 +28,7 @@ static void raise_what_may_be(void) {
     if (holds == 0 && interrupts > (guards > 0)) {
         raised = interrupts;
         interrupts = 0;
+        insistent = false;
         __real_mp_sched_keyboard_interrupt();
     }
 }
@@ -40,10 +43,13 @@ static void keep_pending(void) {
 
 static void count_interrupt(void) {
     mp_uint_t now = mp_hal_ticks_ms();
-    if (interrupts == 0) {
+    bool second = now - first_at >= SECOND_AFTER_MS;
+    if (pending_exception != MP_OBJ_NULL) {
+        insistent |= second;
+    } else if (interrupts == 0) {
         interrupts = 1;
         first_at = now;
-    } else if (now - first_at >= SECOND_AFTER_MS) {
+    } else if (second) {
         interrupts = 2;
     }
 }
@@ -87,6 +93,10 @@ void guard_release(void) {
     raise_what_may_be();
     MICROPY_END_ATOMIC_SECTION(state);
     mp_sched_unlock();
+}
+
+bool guard_insists(void) {
+    return insistent && pending_exception != MP_OBJ_NULL && !guard_is_held();
 }
 
 bool guard_is_held(void) {

@@ -31,6 +31,10 @@ bool guard_is_held(void);
 // for a while. Programs such as mpremote send two at once, which are one.
 unsigned int guard_interrupts(void);
 
+// Whether Ctrl-C is raised, outside of all sections, and the program has not got it although a
+// second one came a while later: it runs code that does not look.
+bool guard_insists(void);
+
 // For code that catches exceptions: how deep it is, and back to there.
 guard_depth_t guard_depth(void);
 void guard_return_to(guard_depth_t depth);

@@ -1,4 +1,4 @@
-"""Ctrl-C ends what takes long in C, and leaves all that is in use whole."""
+"""Ctrl-C ends what takes long in C and in machine code, and leaves all that is in use whole."""
 
 import random
 import time
@@ -64,12 +64,14 @@ LONG = {
 }
 
 
-def interrupted(b, code):
-    """Run `code` until it prints "ready", type Ctrl-C; return what the board says."""
+def interrupted(b, code, times=1):
+    """Run `code` until it prints "ready", type Ctrl-C so often; return what the board says."""
     b.start(code)
     b.read_until(b"ready\r\n")
-    time.sleep(0.1)  # so that it has begun
-    b.interrupt()
+    for n in range(times):
+        # So that it has begun, and that the next one is a second one.
+        time.sleep(0.3 if n else 0.1)
+        b.interrupt()
     with pytest.raises(BoardError) as raised:
         b.finish()
     return raised.value
@@ -225,3 +227,88 @@ def test_what_is_in_use_is_whole_whenever_ctrl_c_comes(prepared, tmp_path):
         == "True True\n"
     )
     disk.check_fat(image)
+
+
+LOOP = """
+try:
+    exec('''
+@micropython.{}
+def loop():
+    while {}:
+        {}
+''')
+    print(True)
+except SyntaxError:
+    print(False)
+"""
+
+
+def make_loop(b, kind, condition="True", body="pass"):
+    """Have the board make loop(), of machine code."""
+    if b.exec(LOOP.format(kind, condition, body)) == "False\n":
+        pytest.skip("MicroPython has no emitter for this CPU")
+
+
+@pytest.mark.parametrize(
+    "kind, body", [("native", "pass"), ("native", "len(())"), ("viper", "pass")]
+)
+def test_a_second_ctrl_c_ends_machine_code_of_the_program(prepared, kind, body):
+    b = prepared()
+    make_loop(b, kind, body=body)
+    said = interrupted(
+        b,
+        """
+        try:
+            print("ready")
+            loop()
+        finally:
+            print("finally")
+        """,
+        times=2,
+    )
+    assert said.output == "finally\n"
+    assert said.traceback.rstrip().endswith("KeyboardInterrupt:")
+    assert b.exec("gc.collect()\nprint(len(list(range(1000))))") == "1000\n"
+
+
+def test_a_second_ctrl_c_ends_machine_code_in_a_callback(prepared):
+    b = prepared()
+    make_loop(b, "native")
+    said = interrupted(
+        b,
+        """
+        def f(_):
+            print("ready")
+            loop()
+        machine.Timer(-1, period=1, callback=f)
+        while True:
+            machine.idle()
+        """,
+        times=2,
+    )
+    assert said.output.count("in f") == 1
+    assert said.traceback.rstrip().endswith("KeyboardInterrupt:")
+    # That of the timer is off, and others are called.
+    assert b.exec("micropython.schedule(print, 1)\ntime.sleep_ms(50)") == "1\n"
+
+
+def test_ctrl_c_waits_for_machine_code_that_is_held(prepared):
+    b = prepared()
+    b.exec("ticks = time.ticks_ms")
+    make_loop(b, "native", "ticks() < end")
+    said = interrupted(
+        b,
+        """
+        end = ticks() + 1500
+        virt.hold()
+        print("ready")
+        loop()
+        print("whole")
+        virt.release()
+        while True:
+            pass
+        """,
+        times=3,
+    )
+    assert said.output == "whole\n"
+    assert said.traceback.rstrip().endswith("KeyboardInterrupt:")

@@ -4,6 +4,7 @@
 #include "fault.h"
 #include "gic.h"
 #include "mmu.h"
+#include "native_interrupt.h"
 #include "power_psci.h"
 #include "trap.h"
 
@@ -45,16 +46,20 @@ static uint32_t read_dfar(void) {
     return value;
 }
 
-// Has the interrupted code go on in fault_raise(), as if it had called that.
+// Has the interrupted code go on in `function`, as if it had called that.
+static void go_on_in(trap_frame_t *frame, uintptr_t function) {
+    frame->program_sp &= ~7;
+    frame->pc = function & ~1;
+    // This is Thumb code, and not inside of an if-then.
+    frame->cpsr = (frame->cpsr & ~CPSR_IT) | CPSR_THUMB;
+}
+
 static void go_on_raising(trap_frame_t *frame, const char *access, uintptr_t address,
     const char *reason) {
     frame->r[0] = (uintptr_t)access;
     frame->r[1] = address;
     frame->r[2] = (uintptr_t)reason;
-    frame->program_sp &= ~7;
-    frame->pc = (uintptr_t)fault_raise & ~1;
-    // This is Thumb code, and not inside of an if-then.
-    frame->cpsr = (frame->cpsr & ~CPSR_IT) | CPSR_THUMB;
+    go_on_in(frame, (uintptr_t)fault_raise);
 }
 
 static void report(const trap_frame_t *frame, const char *access, uintptr_t address,
@@ -104,6 +109,9 @@ static void handle_exception(trap_frame_t *frame, unsigned int kind) {
 void trap_handle(trap_frame_t *frame, unsigned int kind) {
     if (kind == TRAP_IRQ) {
         gic_handle_interrupts();
+        if (is_program(frame) && native_interrupt_is_due(frame->pc, frame->program_sp)) {
+            go_on_in(frame, (uintptr_t)native_interrupt_raise);
+        }
     } else if (frame->pc == (uintptr_t)semihosting_instruction) {
         frame->pc += 4;
     } else {

@@ -4,6 +4,7 @@
 #include "py/mpconfig.h"
 #include "py/misc.h"
 #include "fault.h"
+#include "native_interrupt.h"
 #include "trap.h"
 
 #define MCAUSE_INTERRUPT            ((uintptr_t)1 << (sizeof(uintptr_t) * 8 - 1))
@@ -39,10 +40,14 @@ static const char *const register_names[32] = {
     "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6",
 };
 
-// Has the interrupted code go on in fault_raise(), as if it had called that.
-static void go_on_raising(trap_frame_t *frame, const exception_t *exception, uintptr_t address) {
-    frame->x[PC] = (uintptr_t)fault_raise;
+// Has the interrupted code go on in `function`, as if it had called that.
+static void go_on_in(trap_frame_t *frame, uintptr_t function) {
+    frame->x[PC] = function;
     frame->x[SP] &= ~(uintptr_t)15;
+}
+
+static void go_on_raising(trap_frame_t *frame, const exception_t *exception, uintptr_t address) {
+    go_on_in(frame, (uintptr_t)fault_raise);
     frame->x[A0] = (uintptr_t)exception->access;
     frame->x[A1] = address;
     frame->x[A2] = (uintptr_t)exception->reason;
@@ -74,5 +79,9 @@ void trap_handle(trap_frame_t *frame, uintptr_t cause, uintptr_t value) {
         plic_handle_external();
     } else {
         handle_exception(frame, cause, value);
+        return;
+    }
+    if (native_interrupt_is_due(frame->x[PC], frame->x[SP])) {
+        go_on_in(frame, (uintptr_t)native_interrupt_raise);
     }
 }
