@@ -93,6 +93,15 @@ extern void main_program_ended(void *exception, int *result);
 #define MICROPY_PY_NETWORK                      (1)
 #define MICROPY_PY_NETWORK_HOSTNAME_DEFAULT     "micropython"
 #define MICROPY_PY_LWIP_SOCK_RAW                (1)
+// MicroPython has no names for these.
+#define MP_EMSGSIZE                             (90)
+#define MP_ENOPROTOOPT                          (92)
+#define MICROPY_PY_ERRNO_LIST \
+    X(EPERM) X(ENOENT) X(EINTR) X(EIO) X(EBADF) X(EAGAIN) X(ENOMEM) X(EACCES) X(EBUSY) X(EEXIST) \
+    X(EXDEV) X(ENODEV) X(ENOTDIR) X(EISDIR) X(EINVAL) X(EMFILE) X(EFBIG) X(ENOSPC) X(EROFS) \
+    X(EPIPE) X(EMSGSIZE) X(ENOPROTOOPT) X(EOPNOTSUPP) X(EAFNOSUPPORT) X(EADDRINUSE) \
+    X(ECONNABORTED) X(ECONNRESET) X(ENOBUFS) X(EISCONN) X(ENOTCONN) X(ETIMEDOUT) \
+    X(ECONNREFUSED) X(EHOSTUNREACH) X(EALREADY) X(EINPROGRESS) X(ECANCELED) X(EWOULDBLOCK)
 #define MICROPY_PY_WEBSOCKET                    (1)
 #define MICROPY_PY_WEBREPL                      (1)
 extern const struct _mp_obj_type_t network_bridge_type;

@@ -1,0 +1,184 @@
+// MicroPython's sockets, which are compiled here, and what those of Linux do beyond them. Their type
+// is made of their functions and of those here.
+
+#include "py/mperrno.h"
+#include "py/runtime.h"
+#include "py/stream.h"
+#include "lwip/priv/tcp_priv.h"
+#include "sockets.h"
+
+// ---- Exchanged in MicroPython's code.
+
+static void set_error_callback(struct tcp_pcb *pcb, tcp_err_fn callback);
+static void after_read(struct tcp_pcb *pcb, u16_t length);
+static err_t write_more(struct tcp_pcb *pcb, const void *data, u16_t length, u8_t flags);
+
+#define tcp_err(pcb, callback) set_error_callback(pcb, callback)
+#define tcp_recved(pcb, length) after_read(pcb, length)
+#define tcp_write(pcb, data, length, flags) write_more(pcb, data, length, flags)
+
+#pragma push_macro("MP_ECONNABORTED")
+#pragma push_macro("MP_EWOULDBLOCK")
+#pragma push_macro("MP_DEFINE_CONST_OBJ_TYPE")
+#undef MP_ECONNABORTED
+#undef MP_EWOULDBLOCK
+#undef MP_DEFINE_CONST_OBJ_TYPE
+// lwIP aborts a connection where nothing comes back.
+#define MP_ECONNABORTED MP_ETIMEDOUT
+// What comes in the place of an error that lwIP's TCP does not have: the peer did not want it.
+#define MP_EWOULDBLOCK MP_ECONNREFUSED
+#define ERR_REFUSED ERR_WOULDBLOCK
+#define MP_DEFINE_CONST_OBJ_TYPE(name, ...) const mp_obj_type_t name
+#include "extmod/modlwip.c"
+#pragma pop_macro("MP_DEFINE_CONST_OBJ_TYPE")
+#pragma pop_macro("MP_EWOULDBLOCK")
+#pragma pop_macro("MP_ECONNABORTED")
+
+// ---- A connection that ends by an error.
+
+// What came before is there to be read, and then the error comes, or the end, if that came before.
+// For this the socket gets a pcb that is part of no connection, with the error as its port.
+static bool is_lost(const lwip_socket_obj_t *socket) {
+    return socket->state == STATE_PEER_CLOSED && socket->pcb.tcp->state == CLOSED;
+}
+
+static struct tcp_pcb *new_lost(lwip_socket_obj_t *socket, err_t err) {
+    struct tcp_pcb *pcb = tcp_new();
+    if (pcb != NULL) {
+        tcp_arg(pcb, socket);
+        pcb->remote_port = -err;
+        if (socket->state == STATE_PEER_CLOSED) {
+            tcp_set_flags(pcb, TF_RXCLOSED);
+        }
+    }
+    return pcb;
+}
+
+static void on_error(void *arg, err_t err) {
+    lwip_socket_obj_t *socket = arg;
+    if (err == ERR_RST && socket->state == STATE_CONNECTING) {
+        err = ERR_REFUSED;
+    }
+    bool may_read = socket->state == STATE_PEER_CLOSED
+        || (socket->state == STATE_CONNECTED && socket->incoming.tcp.pbuf != NULL);
+    struct tcp_pcb *lost = may_read ? new_lost(socket, err) : NULL;
+    if (lost == NULL) {
+        _lwip_tcp_error(socket, err);
+    } else {
+        socket->pcb.tcp = lost;
+        socket->state = STATE_PEER_CLOSED;
+    }
+}
+
+static void set_error_callback(struct tcp_pcb *pcb, tcp_err_fn callback) {
+    (tcp_err)(pcb, callback == _lwip_tcp_error ? on_error : callback);
+}
+
+static void after_read(struct tcp_pcb *pcb, u16_t length) {
+    lwip_socket_obj_t *socket = pcb->callback_arg;
+    if (!is_lost(socket)) {
+        (tcp_recved)(pcb, length);
+    } else if (socket->incoming.tcp.pbuf == NULL && !(pcb->flags & TF_RXCLOSED)) {
+        _lwip_tcp_error(socket, -pcb->remote_port);
+        tcp_abandon(pcb, 0);
+    }
+}
+
+static err_t write_more(struct tcp_pcb *pcb, const void *data, u16_t length, u8_t flags) {
+    lwip_socket_obj_t *socket = pcb->callback_arg;
+    return is_lost(socket) ? -pcb->remote_port : (tcp_write)(pcb, data, length, flags);
+}
+
+static bool has_failed(const lwip_socket_obj_t *socket) {
+    return socket->type == MOD_NETWORK_SOCK_STREAM
+        && ((socket->state < 0 && socket->state != _ERR_BADF) || is_lost(socket));
+}
+
+// ---- Options.
+
+static mp_int_t error_number(const lwip_socket_obj_t *socket) {
+    if (!has_failed(socket)) {
+        return 0;
+    }
+    return error_lookup_table[socket->state < 0 ? -socket->state : socket->pcb.tcp->remote_port];
+}
+
+// getsockopt(level, option)
+static mp_obj_t socket_getsockopt(mp_obj_t self_in, mp_obj_t level, mp_obj_t option_in) {
+    (void)level;
+    lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(self_in);
+    mp_int_t option = mp_obj_get_int(option_in);
+    mp_int_t value = 0;
+    switch (option) {
+        case SO_ERROR:
+            value = error_number(socket);
+            break;
+        case SO_TYPE:
+            value = socket->type;
+            break;
+        default:
+            mp_raise_OSError(MP_ENOPROTOOPT);
+    }
+    return MP_OBJ_NEW_SMALL_INT(value);
+}
+static MP_DEFINE_CONST_FUN_OBJ_3(socket_getsockopt_obj, socket_getsockopt);
+
+// ---- The type.
+
+static mp_uint_t socket_ioctl(mp_obj_t self_in, mp_uint_t request, uintptr_t arg, int *errcode) {
+    lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(self_in);
+    mp_uint_t result = lwip_socket_ioctl(self_in, request, arg, errcode);
+    if (request == MP_STREAM_POLL && has_failed(socket)) {
+        // Neither reading nor writing would wait.
+        result |= MP_STREAM_POLL_ERR | MP_STREAM_POLL_HUP
+            | (arg & (MP_STREAM_POLL_RD | MP_STREAM_POLL_WR));
+    }
+    return result;
+}
+
+static mp_uint_t socket_read(mp_obj_t self_in, void *buf, mp_uint_t size, int *errcode) {
+    return lwip_socket_stream_p.read(self_in, buf, size, errcode);
+}
+
+static mp_uint_t socket_write(mp_obj_t self_in, const void *buf, mp_uint_t size, int *errcode) {
+    return lwip_socket_stream_p.write(self_in, buf, size, errcode);
+}
+
+static const mp_stream_p_t socket_stream_p = {
+    .read = socket_read,
+    .write = socket_write,
+    .ioctl = socket_ioctl,
+};
+
+static const void *own_method(qstr name) {
+    switch (name) {
+        case MP_QSTR_getsockopt:
+            return &socket_getsockopt_obj;
+    }
+    return NULL;
+}
+
+static void socket_attr(mp_obj_t self_in, qstr name, mp_obj_t *dest) {
+    if (dest[0] != MP_OBJ_NULL) {
+        return;
+    }
+    const void *method = own_method(name);
+    if (method != NULL) {
+        dest[0] = MP_OBJ_FROM_PTR(method);
+        dest[1] = self_in;
+    } else {
+        // It is one of MicroPython's.
+        dest[1] = MP_OBJ_SENTINEL;
+    }
+}
+
+static MP_DEFINE_CONST_OBJ_TYPE(
+    lwip_socket_type,
+    MP_QSTR_socket,
+    MP_TYPE_FLAG_NONE,
+    make_new, lwip_socket_make_new,
+    print, lwip_socket_print,
+    attr, socket_attr,
+    protocol, &socket_stream_p,
+    locals_dict, &lwip_socket_locals_dict
+    );
