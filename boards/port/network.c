@@ -115,4 +115,8 @@ void network_abort_connections(void) {
         tcp_err(pcb, NULL);
         tcp_abort(pcb);
     }
+    // A program that begins again would find its port taken by them.
+    while (tcp_tw_pcbs != NULL) {
+        tcp_abort(tcp_tw_pcbs);
+    }
 }

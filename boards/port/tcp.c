@@ -1,5 +1,6 @@
 // Where TCP needs more than lwIP and MicroPython's sockets do by themselves.
 
+#include "address.h"
 #include "lwip/ip4.h"
 #include "lwip/ip6.h"
 #include "lwip/ip6_zone.h"
@@ -30,6 +31,45 @@ void network_tcp_recv(struct tcp_pcb *pcb, tcp_recv_fn recv) {
     if (pcb->state == CLOSE_WAIT) {
         recv(pcb->callback_arg, pcb, NULL, ERR_OK);
     }
+}
+
+// As on Linux: two have the same port only if both say SO_REUSEADDR, and none of them listens.
+static bool is_taken(const struct tcp_pcb *pcb, const ip_addr_t *address, u16_t port) {
+    for (size_t i = 0; i < NUM_TCP_PCB_LISTS; ++i) {
+        for (const struct tcp_pcb *other = *tcp_pcb_lists[i]; other != NULL; other = other->next) {
+            bool shared = ip_get_option(pcb, SOF_REUSEADDR) && ip_get_option(other, SOF_REUSEADDR)
+                && other->state != LISTEN;
+            if (other != pcb && other->local_port == port && !shared
+                && address_overlaps(&other->local_ip, address)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+err_t network_tcp_bind(struct tcp_pcb *pcb, const ip_addr_t *address, u16_t port) {
+    if (pcb == NULL) {
+        return ERR_CLOSED;
+    }
+    if (pcb->state != CLOSED || pcb->local_port != 0) {
+        return ERR_VAL;
+    }
+    address = address_of_both(address);
+    if (port != 0 && is_taken(pcb, address, port)) {
+        return ERR_USE;
+    }
+    return tcp_bind(pcb, address, port);
+}
+
+// Another one may have begun to listen since both were bound.
+struct tcp_pcb *network_tcp_listen(struct tcp_pcb *pcb, u8_t backlog, err_t *err) {
+    if (pcb->state == CLOSED && pcb->local_port != 0
+        && is_taken(pcb, &pcb->local_ip, pcb->local_port)) {
+        *err = ERR_USE;
+        return NULL;
+    }
+    return tcp_listen_with_backlog_and_err(pcb, backlog, err);
 }
 
 // ---- For lwIP, which shows each packet that comes before it looks at it.

@@ -43,6 +43,78 @@ def on_cpython(program):
     return done.stdout
 
 
+BIND = """
+def conflicts(kind, first, second, reuse):
+    one, other = socket.socket(socket.AF_INET, kind), socket.socket(socket.AF_INET, kind)
+    for s in (one, other):
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+    one.bind((first, 5000))
+    result = [attempt(other.bind, (second, 5000))]
+    if kind == socket.SOCK_STREAM:
+        one.listen(1)
+        result.append(attempt(other.listen, 1))
+        other.close()
+        other = socket.socket(socket.AF_INET, kind)
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+        result.append(attempt(other.bind, (second, 5000)))
+    one.close()
+    other.close()
+    return result
+
+for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+    for first in ("", "0.0.0.0", "127.0.0.1", OWN):
+        for second in ("", "0.0.0.0", "127.0.0.1", OWN):
+            print([conflicts(kind, first, second, reuse) for reuse in (0, 1)])
+    s = socket.socket(socket.AF_INET, kind)
+    s.bind(("", 0))
+    print(attempt(s.bind, ("", 5001)))
+    s.close()
+    print(attempt(s.bind, ("", 5001)))
+"""
+
+
+def test_two_have_one_address_where_linux_lets_them(online):
+    # Nothing listens at an address of its own there after a listen() that failed.
+    said = online().exec("OWN = '10.0.2.15'" + BIND)
+    assert said == on_cpython("OWN = '127.0.0.2'" + BIND)
+    assert "EADDRINUSE" in said and "EINVAL" in said and "EBADF" in said
+
+
+@pytest.mark.parametrize(
+    "address, hears",
+    [
+        ("", ["127.0.0.1", "10.0.2.15", "::1"]),
+        ("::", ["127.0.0.1", "10.0.2.15", "::1"]),
+        ("0.0.0.0", ["127.0.0.1", "10.0.2.15"]),
+        ("10.0.2.15", ["10.0.2.15"]),
+        ("::1", ["::1"]),
+    ],
+)
+def test_what_a_bound_socket_hears(online, address, hears):
+    said = online().exec(f"""
+        receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        receiver.bind(({address!r}, 5000))
+        receiver.settimeout(0.1)
+        listener = socket.socket()
+        listener.bind(({address!r}, 5000))
+        listener.listen()
+        heard = []
+        for there in ("127.0.0.1", "10.0.2.15", "::1"):
+            sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sender.sendto(b"hello", (there, 5000))
+            client = socket.socket()
+            refused = attempt(client.connect, (there, 5000))
+            if attempt(receiver.recvfrom, 10) != "ETIMEDOUT":
+                assert refused is None
+                listener.accept()
+                heard.append(there)
+            else:
+                assert refused == "ECONNREFUSED"
+        print(heard)
+    """)
+    assert said == f"{hears}\n"
+
+
 REFUSED = """
 s = socket.socket()
 print(attempt(s.connect, (THERE, PORT)))
