@@ -93,6 +93,8 @@ extern void main_program_ended(void *exception, int *result);
 #define MICROPY_PY_NETWORK                      (1)
 #define MICROPY_PY_NETWORK_HOSTNAME_DEFAULT     "micropython"
 #define MICROPY_PY_LWIP_SOCK_RAW                (1)
+// That of CPython.
+#define MICROPY_PY_SOCKET_LISTEN_BACKLOG_DEFAULT (128)
 // MicroPython has no names for these.
 #define MP_EMSGSIZE                             (90)
 #define MP_ENOPROTOOPT                          (92)

@@ -12,10 +12,12 @@
 static void set_error_callback(struct tcp_pcb *pcb, tcp_err_fn callback);
 static void after_read(struct tcp_pcb *pcb, u16_t length);
 static err_t write_more(struct tcp_pcb *pcb, const void *data, u16_t length, u8_t flags);
+static err_t on_connection(void *listener, struct tcp_pcb *pcb, err_t err);
 
 #define tcp_err(pcb, callback) set_error_callback(pcb, callback)
 #define tcp_recved(pcb, length) after_read(pcb, length)
 #define tcp_write(pcb, data, length, flags) write_more(pcb, data, length, flags)
+#define tcp_accept(pcb, callback) (tcp_accept)(pcb, on_connection)
 
 #pragma push_macro("MP_ECONNABORTED")
 #pragma push_macro("MP_EWOULDBLOCK")
@@ -94,6 +96,41 @@ static bool has_failed(const lwip_socket_obj_t *socket) {
         && ((socket->state < 0 && socket->state != _ERR_BADF) || is_lost(socket));
 }
 
+// ---- Those that listen.
+
+// A connection counts as one that waits until it is accepted, so that there is room for each that
+// lwIP answers. To others it does not answer, and they are asked for again.
+static err_t on_connection(void *listener, struct tcp_pcb *pcb, err_t err) {
+    err_t result = _lwip_tcp_accept(listener, pcb, err);
+    if (err == ERR_OK && result == ERR_OK) {
+        tcp_backlog_delayed(pcb);
+    }
+    return result;
+}
+
+// lwIP counts in 8 bits those that wait. Less than CPython's own choice is taken as that, since
+// asyncio asks for a few only, and whoever is not answered at once tries again after a second.
+static mp_obj_t socket_listen(size_t n_args, const mp_obj_t *args) {
+    mp_int_t backlog = n_args > 1 ? mp_obj_get_int(args[1]) : 0;
+    backlog = MIN(MAX(backlog, MICROPY_PY_SOCKET_LISTEN_BACKLOG_DEFAULT), UINT8_MAX);
+    mp_obj_t real_args[] = { args[0], MP_OBJ_NEW_SMALL_INT(backlog) };
+    return lwip_socket_listen(MP_ARRAY_SIZE(real_args), real_args);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_listen_obj, 1, 2, socket_listen);
+
+// MicroPython moves them up as it aborts one after the other, and would skip every second.
+static void abort_waiting(lwip_socket_obj_t *socket) {
+    struct tcp_pcb *volatile *waiting = lwip_socket_incoming_array(socket);
+    for (size_t i = 0; i < socket->incoming.connection.alloc; ++i) {
+        struct tcp_pcb *pcb = waiting[i];
+        waiting[i] = NULL;
+        if (pcb != NULL) {
+            (tcp_err)(pcb, NULL);
+            tcp_abort(pcb);
+        }
+    }
+}
+
 // ---- Options.
 
 static mp_int_t error_number(const lwip_socket_obj_t *socket) {
@@ -127,6 +164,9 @@ static MP_DEFINE_CONST_FUN_OBJ_3(socket_getsockopt_obj, socket_getsockopt);
 
 static mp_uint_t socket_ioctl(mp_obj_t self_in, mp_uint_t request, uintptr_t arg, int *errcode) {
     lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(self_in);
+    if (request == MP_STREAM_CLOSE && socket->pcb.tcp != NULL && socket->state == STATE_LISTENING) {
+        abort_waiting(socket);
+    }
     mp_uint_t result = lwip_socket_ioctl(self_in, request, arg, errcode);
     if (request == MP_STREAM_POLL && has_failed(socket)) {
         // Neither reading nor writing would wait.
@@ -152,6 +192,8 @@ static const mp_stream_p_t socket_stream_p = {
 
 static const void *own_method(qstr name) {
     switch (name) {
+        case MP_QSTR_listen:
+            return &socket_listen_obj;
         case MP_QSTR_getsockopt:
             return &socket_getsockopt_obj;
     }

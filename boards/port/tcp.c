@@ -19,12 +19,13 @@ err_t network_tcp_output(struct tcp_pcb *pcb) {
 }
 
 // What came before a connection was accepted is handed out now, not when a timer looks for it; so
-// is the end, which lwIP tells of only once.
+// is the end, which lwIP tells of only once. It makes room for another one that waits, too.
 void network_tcp_recv(struct tcp_pcb *pcb, tcp_recv_fn recv) {
     tcp_recv(pcb, recv);
     if (recv == NULL) {
         return;
     }
+    tcp_backlog_accepted(pcb);
     if (pcb->refused_data != NULL) {
         tcp_process_refused_data(pcb);
     }

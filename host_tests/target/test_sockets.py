@@ -1,7 +1,10 @@
 """Sockets, which do what those of CPython on Linux do: that is asked where there is a CPython."""
 
+import contextlib
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -189,3 +192,54 @@ def test_what_was_not_read(online):
     said = online().exec(UNREAD)
     assert said == on_cpython(UNREAD)
     assert "ECONNRESET" in said
+
+
+def test_clients_that_all_come_at_once_are_all_served(online):
+    port = free_port()
+    b = online(f"{port}:80")
+    b.start("""
+        import asyncio
+        async def serve(reader, writer):
+            writer.write((await reader.read(100)).upper())
+            await writer.drain()
+            writer.close()
+        async def main():
+            await asyncio.start_server(serve, "0.0.0.0", 80)
+            print("listens")
+            await asyncio.sleep(1)
+            # Meanwhile all of them have come.
+            time.sleep(2)
+            await asyncio.sleep(600)
+        asyncio.run(main())
+    """)
+    b.read_until(b"listens\r\n")
+    answers = []
+
+    def ask(n):
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), 30) as connection,
+        ):
+            connection.sendall(b"ask %d" % n)
+            answers.append(connection.recv(100))
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == sorted(b"ASK %d" % n for n in range(50))
+
+
+def test_a_listener_that_goes_takes_those_with_it_that_wait(online):
+    said = online().exec("""
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 5000))
+        listener.listen(1)
+        clients = [socket.socket() for _ in range(3)]
+        for client in clients:
+            client.connect(("127.0.0.1", 5000))
+        listener.close()
+        print([attempt(client.recv, 1) for client in clients])
+    """)
+    assert said == "['ECONNRESET', 'ECONNRESET', 'ECONNRESET']\n"
