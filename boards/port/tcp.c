@@ -73,6 +73,12 @@ struct tcp_pcb *network_tcp_listen(struct tcp_pcb *pcb, u8_t backlog, err_t *err
     return tcp_listen_with_backlog_and_err(pcb, backlog, err);
 }
 
+// Nobody waits for what is left of it: it goes first where there is no room for another.
+err_t network_tcp_close(struct tcp_pcb *pcb) {
+    tcp_setprio(pcb, TCP_PRIO_MIN);
+    return tcp_close(pcb);
+}
+
 // ---- For lwIP, which shows each packet that comes before it looks at it.
 
 // A connection that was closed from here stays for two minutes, in which lwIP refuses another from

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from target.servers import free_port
+from target.servers import Server, free_port, silent
 from tools import qemu
 
 START = """
@@ -192,6 +192,24 @@ def test_what_was_not_read(online):
     said = online().exec(UNREAD)
     assert said == on_cpython(UNREAD)
     assert "ECONNRESET" in said
+
+
+def test_closed_connections_make_room_for_others(online):
+    b = online()
+    with Server(silent) as server:
+        said = b.exec(
+            f"""
+kept = socket.socket()
+kept.connect(("10.0.2.2", {server.port}))
+for _ in range(600):
+    s = socket.socket()
+    s.connect(("10.0.2.2", {server.port}))
+    s.close()
+print(kept.send(b"still there"))
+""",
+            timeout=60,
+        )
+    assert said == "11\n"
 
 
 def test_clients_that_all_come_at_once_are_all_served(online):
