@@ -17,7 +17,11 @@ static const constant_t socket_constants[] = {
     { MP_QSTR_AF_UNSPEC, 0 },
     { MP_QSTR_SOMAXCONN, UINT8_MAX },
     { MP_QSTR_SO_ERROR, SO_ERROR },
+    { MP_QSTR_SO_KEEPALIVE, SO_KEEPALIVE },
     { MP_QSTR_SO_TYPE, SO_TYPE },
+    { MP_QSTR_TCP_KEEPIDLE, TCP_KEEPIDLE },
+    { MP_QSTR_TCP_KEEPINTVL, TCP_KEEPINTVL },
+    { MP_QSTR_TCP_KEEPCNT, TCP_KEEPCNT },
 };
 
 static const constant_t select_constants[] = {

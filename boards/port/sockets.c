@@ -133,6 +133,76 @@ static void abort_waiting(lwip_socket_obj_t *socket) {
 
 // ---- Options.
 
+static void require_open(const lwip_socket_obj_t *socket) {
+    if (socket->pcb.tcp == NULL) {
+        mp_raise_OSError(MP_EBADF);
+    }
+}
+
+// One that has a connection, or may get one.
+static struct tcp_pcb *connection_of(const lwip_socket_obj_t *socket) {
+    if (socket->type != MOD_NETWORK_SOCK_STREAM || socket->state == STATE_LISTENING) {
+        mp_raise_OSError(MP_EOPNOTSUPP);
+    }
+    return socket->pcb.tcp;
+}
+
+// Where a connection has the value, in milliseconds or as a number.
+static u32_t *keepalive_value(struct tcp_pcb *pcb, mp_int_t option, mp_int_t *unit) {
+    *unit = option == TCP_KEEPCNT ? 1 : 1000;
+    switch (option) {
+        case TCP_KEEPIDLE:
+            return &pcb->keep_idle;
+        case TCP_KEEPINTVL:
+            return &pcb->keep_intvl;
+        case TCP_KEEPCNT:
+            return &pcb->keep_cnt;
+    }
+    return NULL;
+}
+
+static void set_keepalive(struct tcp_pcb *pcb, mp_int_t option, mp_int_t value) {
+    // What Linux takes.
+    if (value < 1 || value > (option == TCP_KEEPCNT ? 127 : 32767)) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    mp_int_t unit;
+    u32_t *place = keepalive_value(pcb, option, &unit);
+    *place = value * unit;
+}
+
+// setsockopt(level, option, value): the level does not matter.
+static mp_obj_t socket_setsockopt(size_t n_args, const mp_obj_t *args) {
+    lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(args[0]);
+    mp_int_t option = mp_obj_get_int(args[2]);
+    switch (option) {
+        case SOF_REUSEADDR:
+        case SOF_BROADCAST:
+            require_open(socket);
+            break;
+        case SO_KEEPALIVE:
+            require_open(socket);
+            if (mp_obj_is_true(args[3])) {
+                ip_set_option(socket->pcb.tcp, SOF_KEEPALIVE);
+            } else {
+                ip_reset_option(socket->pcb.tcp, SOF_KEEPALIVE);
+            }
+            return mp_const_none;
+        case TCP_KEEPIDLE:
+        case TCP_KEEPINTVL:
+        case TCP_KEEPCNT:
+            require_open(socket);
+            set_keepalive(connection_of(socket), option, mp_obj_get_int(args[3]));
+            return mp_const_none;
+        case TCP_NODELAY:
+            require_open(socket);
+            connection_of(socket);
+            break;
+    }
+    return lwip_socket_setsockopt(n_args, args);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_setsockopt_obj, 4, 4, socket_setsockopt);
+
 static mp_int_t error_number(const lwip_socket_obj_t *socket) {
     if (!has_failed(socket)) {
         return 0;
@@ -153,6 +223,25 @@ static mp_obj_t socket_getsockopt(mp_obj_t self_in, mp_obj_t level, mp_obj_t opt
         case SO_TYPE:
             value = socket->type;
             break;
+        case SOF_REUSEADDR:
+        case SOF_BROADCAST:
+        case SO_KEEPALIVE:
+            require_open(socket);
+            value = ip_get_option(socket->pcb.tcp, option) != 0;
+            break;
+        case TCP_NODELAY:
+            require_open(socket);
+            value = (connection_of(socket)->flags & TF_NODELAY) != 0;
+            break;
+        case TCP_KEEPIDLE:
+        case TCP_KEEPINTVL:
+        case TCP_KEEPCNT: {
+            require_open(socket);
+            mp_int_t unit;
+            const u32_t *place = keepalive_value(connection_of(socket), option, &unit);
+            value = *place / unit;
+            break;
+        }
         default:
             mp_raise_OSError(MP_ENOPROTOOPT);
     }
@@ -194,6 +283,8 @@ static const void *own_method(qstr name) {
     switch (name) {
         case MP_QSTR_listen:
             return &socket_listen_obj;
+        case MP_QSTR_setsockopt:
+            return &socket_setsockopt_obj;
         case MP_QSTR_getsockopt:
             return &socket_getsockopt_obj;
     }

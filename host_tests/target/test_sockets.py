@@ -212,6 +212,40 @@ print(kept.send(b"still there"))
     assert said == "11\n"
 
 
+def test_a_peer_that_vanishes_is_noticed_by_keepalive(online):
+    b = online()
+    with Server(silent) as server:
+        b.exec(f"""
+            s = socket.socket()
+            s.connect(("10.0.2.2", {server.port}))
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT):
+                s.setsockopt(socket.IPPROTO_TCP, option, 1)
+        """)
+        b.qmp("set_link", name="net0", up=False)
+        assert b.exec("print(attempt(s.recv, 1))", timeout=30) == "ETIMEDOUT\n"
+
+
+def test_options(online):
+    said = online().exec("""
+        s = socket.socket()
+        for option in (socket.SO_KEEPALIVE, socket.SO_REUSEADDR):
+            assert s.getsockopt(socket.SOL_SOCKET, option) == 0
+            s.setsockopt(socket.SOL_SOCKET, option, 1)
+            assert s.getsockopt(socket.SOL_SOCKET, option) == 1
+        tcp = socket.IPPROTO_TCP
+        print([s.getsockopt(tcp, option) for option in
+            (socket.TCP_NODELAY, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)])
+        print(attempt(s.setsockopt, tcp, socket.TCP_KEEPCNT, 0))
+        s.bind(("", 5000))
+        s.listen()
+        print(attempt(s.setsockopt, tcp, socket.TCP_KEEPIDLE, 1))
+        s.close()
+        print(attempt(s.setsockopt, tcp, socket.TCP_NODELAY, 1))
+    """)
+    assert said == "[0, 7200, 75, 9]\nEINVAL\nEOPNOTSUPP\nEBADF\n"
+
+
 def test_clients_that_all_come_at_once_are_all_served(online):
     port = free_port()
     b = online(f"{port}:80")

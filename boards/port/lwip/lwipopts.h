@@ -22,6 +22,7 @@
 #define LWIP_TCP_SACK_OUT               1
 #define TCP_QUEUE_OOSEQ                 1
 #define SO_REUSE_RXTOALL                1
+#define LWIP_TCP_KEEPALIVE              1
 
 // modlwip counts the bytes that there is room for with 16 bits.
 #define TCP_MSS                         1460
