@@ -5,6 +5,7 @@
 #include "py/runtime.h"
 #include "py/stream.h"
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/udp.h"
 #include "sockets.h"
 
 // ---- Exchanged in MicroPython's code.
@@ -13,11 +14,14 @@ static void set_error_callback(struct tcp_pcb *pcb, tcp_err_fn callback);
 static void after_read(struct tcp_pcb *pcb, u16_t length);
 static err_t write_more(struct tcp_pcb *pcb, const void *data, u16_t length, u8_t flags);
 static err_t on_connection(void *listener, struct tcp_pcb *pcb, err_t err);
+static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
+    const ip_addr_t *address, u16_t port);
 
 #define tcp_err(pcb, callback) set_error_callback(pcb, callback)
 #define tcp_recved(pcb, length) after_read(pcb, length)
 #define tcp_write(pcb, data, length, flags) write_more(pcb, data, length, flags)
 #define tcp_accept(pcb, callback) (tcp_accept)(pcb, on_connection)
+#define udp_recv(pcb, callback, arg) (udp_recv)(pcb, (callback) == NULL ? NULL : on_datagram, arg)
 
 #pragma push_macro("MP_ECONNABORTED")
 #pragma push_macro("MP_EWOULDBLOCK")
@@ -128,6 +132,30 @@ static void abort_waiting(lwip_socket_obj_t *socket) {
             (tcp_err)(pcb, NULL);
             tcp_abort(pcb);
         }
+    }
+}
+
+// ---- Datagrams.
+
+// As many packets as a socket keeps: else those of a few large datagrams that nobody reads would be
+// all that lwIP has.
+#define MAX_PACKETS (PBUF_POOL_SIZE / 4)
+
+static size_t packets_of(const lwip_socket_obj_t *socket) {
+    size_t count = 0;
+    for (size_t i = 0; i < LWIP_INCOMING_PACKET_QUEUE_LEN; ++i) {
+        const struct pbuf *datagram = socket->incoming.udp_raw.array[i].pbuf;
+        count += datagram == NULL ? 0 : pbuf_clen(datagram);
+    }
+    return count;
+}
+
+static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
+    const ip_addr_t *address, u16_t port) {
+    if (packets_of(arg) + pbuf_clen(datagram) > MAX_PACKETS) {
+        pbuf_free(datagram);
+    } else {
+        _lwip_udp_incoming(arg, pcb, datagram, address, port);
     }
 }
 

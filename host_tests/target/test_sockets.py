@@ -5,10 +5,11 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
-from target.servers import Server, free_port, silent
+from target.servers import Server, echo, free_port, silent
 from tools import qemu
 
 START = """
@@ -295,3 +296,50 @@ def test_a_listener_that_goes_takes_those_with_it_that_wait(online):
         print([attempt(client.recv, 1) for client in clients])
     """)
     assert said == "['ECONNRESET', 'ECONNRESET', 'ECONNRESET']\n"
+
+
+@pytest.mark.parametrize("size", [0, 1472, 1473, 9000, 65507])
+def test_datagrams_of_any_size(online, size):
+    b = online()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+        there.bind(("127.0.0.1", 0))
+        there.settimeout(20)
+        b.start(f"""
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            data = bytes(i * 7 & 255 for i in range({size}))
+            back = bytes(i * 7 & 255 for i in range({size} - 1, -1, -1))
+            print(s.sendto(data, ("10.0.2.2", {there.getsockname()[1]})))
+            print(s.recv(70000) == back)
+            print(attempt(s.sendto, bytes(65508), ("10.0.2.2", 9)))
+        """)
+        data, board = there.recvfrom(70000)
+        assert data == bytes(i * 7 & 255 for i in range(size))
+        there.sendto(data[::-1], board)
+        assert b.finish() == f"{size}\nTrue\nEMSGSIZE\n"
+
+
+def test_large_datagrams_that_nobody_reads_leave_room_for_connections(online):
+    b = online()
+    with Server(echo) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
+        there.bind(("127.0.0.1", 0))
+        there.settimeout(20)
+        b.exec(f"""
+            deaf = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            deaf.sendto(b"here", ("10.0.2.2", {there.getsockname()[1]}))
+        """)
+        _, board = there.recvfrom(10)
+        for _ in range(30):
+            there.sendto(bytes(60000), board)
+            time.sleep(0.01)
+        said = b.exec(f"""
+            s = socket.socket()
+            s.settimeout(10)
+            s.connect(("10.0.2.2", {server.port}))
+            for _ in range(20):
+                s.sendall(bytes(5000))
+                left = 5000
+                while left > 0:
+                    left -= len(s.recv(left))
+            print(len(deaf.recv(70000)))
+        """)
+    assert said == "60000\n"

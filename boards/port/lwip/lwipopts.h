@@ -14,7 +14,7 @@
 #define LWIP_ND6_QUEUEING               1
 // What is sent to a neighbour whose address is being asked for waits, not just the last of it.
 #define ARP_QUEUEING                    1
-#define ARP_QUEUE_LEN                   32
+#define ARP_QUEUE_LEN                   64
 #define MEMP_NUM_ARP_QUEUE              128
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS  1
 #define LWIP_NETIF_EXT_STATUS_CALLBACK  1
@@ -39,6 +39,14 @@
 #define MEMP_NUM_TCP_PCB_LISTEN         32
 #define MEMP_NUM_TCP_SEG                2048
 #define MEMP_NUM_RAW_PCB                16
+
+// The largest datagram is 45 packets: two may go out at a time, and four come in.
+#define MEMP_NUM_FRAG_PBUF              90
+#define MEMP_NUM_ND6_QUEUE              90
+#define IP_REASS_MAX_PBUFS              180
+#define MEMP_NUM_REASSDATA              16
+// Of use on 64 bits.
+#define IPV6_FRAG_COPYHEADER            1
 
 #define DNS_TABLE_SIZE                  16
 #define DNS_MAX_SERVERS                 3
