@@ -12,6 +12,7 @@
 #include "shared/runtime/pyexec.h"
 #include "console.h"
 #include "device_tree.h"
+#include "fat_files.h"
 #include "finaliser.h"
 #include "guard.h"
 #include "heap.h"
@@ -163,6 +164,7 @@ int main(void) {
 
     for (;;) {
         heap_init();
+        fat_files_init();
         mp_pystack_init(python_stack, python_stack + sizeof(python_stack));
         mp_init();
         // So that an exception says which error it is even where the heap is locked.
