@@ -27,6 +27,7 @@ FRESULT __real_f_unlink(FATFS *fs, const TCHAR *path);
 FRESULT __real_f_rename(FATFS *fs, const TCHAR *from, const TCHAR *to);
 FRESULT __real_f_stat(FATFS *fs, const TCHAR *path, FILINFO *info);
 FRESULT __real_f_chdir(FATFS *fs, const TCHAR *path);
+FRESULT __real_f_getfree(FATFS *fs, DWORD *clusters);
 
 void fat_files_init(void) {
     open_count = 0;
@@ -196,6 +197,17 @@ static FRESULT check_rename(FATFS *fs, const TCHAR *from, const TCHAR *to) {
     return result;
 }
 
+// FatFs gives a file all that is there when it is to become longer than the disk has room for.
+static FRESULT look_for_room(const FIL *file, FSIZE_t size) {
+    FATFS *fs = file->obj.fs;
+    DWORD cluster_size = (DWORD)fs->csize * fs->ssize;
+    DWORD missing = (size - 1) / cluster_size + 1;
+    missing -= file->obj.objsize == 0 ? 0 : (file->obj.objsize - 1) / cluster_size + 1;
+    DWORD free = 0;
+    FRESULT result = missing == 0 ? FR_OK : __real_f_getfree(fs, &free);
+    return result == FR_OK && missing > free ? FR_DENIED : result;
+}
+
 // ---- In the place of FatFs's own.
 
 FRESULT safe_f_open(FATFS *fs, FIL *file, const TCHAR *path, BYTE mode) {
@@ -246,6 +258,12 @@ FRESULT safe_f_write(FIL *file, const void *data, UINT size, UINT *done) {
 FRESULT safe_f_lseek(FIL *file, FSIZE_t at) {
     if (is_gone(file)) {
         return FR_NO_FILE;
+    }
+    if ((file->flag & FA_WRITE) && file->obj.fs != NULL && at > file->obj.objsize) {
+        FRESULT room = look_for_room(file, at);
+        if (room != FR_OK) {
+            return room;
+        }
     }
     FRESULT result = __real_f_lseek(file, at);
     share(file);
@@ -305,7 +323,14 @@ FRESULT safe_f_mkdir(FATFS *fs, const TCHAR *path) {
 }
 
 FRESULT safe_f_stat(FATFS *fs, const TCHAR *path, FILINFO *info) {
-    return is_name(path) ? __real_f_stat(fs, path, info) : FR_INVALID_NAME;
+    FRESULT result = is_name(path) ? __real_f_stat(fs, path, info) : FR_INVALID_NAME;
+    // What wrote the disk may have no clock, or anything else here: MicroPython counts on a date.
+    unsigned int month = info->fdate >> 5 & 15;
+    if (result == FR_OK && (month < 1 || month > 12 || (info->fdate & 31) == 0)) {
+        info->fdate = 1 << 5 | 1;
+        info->ftime = 0;
+    }
+    return result;
 }
 
 FRESULT safe_f_chdir(FATFS *fs, const TCHAR *path) {

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "py/mperrno.h"
 #include "py/runtime.h"
 #include "lib/littlefs/lfs1.h"
@@ -14,6 +16,16 @@ static unsigned int depth;
 
 bool file_system_is_amid(void) {
     return depth > 0;
+}
+
+// For extmod/vfs.c, in the place of mp_obj_str_get_str(): in C a NUL ends the name.
+const char *file_system_name(mp_obj_t name) {
+    size_t length;
+    const char *path = mp_obj_str_get_data(name, &length);
+    if (memchr(path, 0, length) != NULL) {
+        mp_raise_ValueError(MP_ERROR_TEXT("embedded null byte"));
+    }
+    return path;
 }
 
 // What went wrong in one call. A block device may use another file system, so calls nest.
@@ -97,11 +109,12 @@ static void drop_failed_read(uint32_t *block, const void *buffer) {
         if (result != FR_OK && dir->obj.fs != NULL) \
             mp_raise_OSError(fresult_to_errno_table[result]))
 
-// MicroPython does not look at what it returns.
+// MicroPython does not look at what it returns. What is denied is room on the disk.
 #define FAT_SEEK(name, parameters, arguments) \
     WRAP(FRESULT, name, safe_##name, parameters, arguments, (mp_raise_OSError(MP_EBUSY), FR_OK), \
         result = more_precise(result), \
-        if (result != FR_OK) mp_raise_OSError(fresult_to_errno_table[result]))
+        if (result != FR_OK) \
+            mp_raise_OSError(result == FR_DENIED ? MP_ENOSPC : fresult_to_errno_table[result]))
 
 FAT(f_mount, (FATFS * fs), (fs))
 FAT_SAFE(f_open, (FATFS * fs, FIL * file, const TCHAR * path, BYTE mode), (fs, file, path, mode))

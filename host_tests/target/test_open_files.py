@@ -213,3 +213,58 @@ def test_a_folder_of_fat_does_not_take_the_place_of_a_file(on_disk):
         print(tell(os.rename, "/m/folder", "/m/a"), get("/m/a"))
     """)
     assert printed == "13 text\n"
+
+
+@pytest.mark.parametrize("on_disk", ["VfsLfs2"], indirect=True)
+def test_a_nul_in_a_name_is_refused(on_disk):
+    printed = on_disk(r"""
+        put("/m/a", "text")
+        calls = [(open, "/m/a\0b"), (open, "/m/\0", "w"), (os.remove, "/m/a\0"), (os.stat, "\0")]
+        calls += [(os.rename, "/m/a", "/m/b\0"), (os.mkdir, "/m/c\0/d"), (os.listdir, "/m\0")]
+        for call in calls:
+            try:
+                print(call[0](*call[1:]))
+            except ValueError as error:
+                print(error)
+        print(os.listdir("/m"))
+    """)
+    assert printed == "embedded null byte\n" * 7 + "['a']\n"
+
+
+def test_a_place_that_no_file_has_is_refused(on_disk):
+    printed = on_disk("""
+        put("/m/a", "0123456789")
+        def seek(file, *where):
+            try:
+                return file.seek(*where)
+            except OverflowError:
+                return 22
+            except OSError as error:
+                return error.errno
+        for mode in ("rb", "r+b"):
+            file = open("/m/a", mode)
+            far = [3 << 30, 1 << 32, (1 << 32) + 4, 1 << 62, 1 << 64, -1, -(1 << 32)]
+            print({seek(file, place) for place in far}, file.tell())
+            file.seek(5)
+            print({seek(file, n, 1) for n in (-6, -(1 << 31), -(1 << 32) + 1)}, file.tell())
+            print({seek(file, place, 2) for place in (-11, -(1 << 31))}, file.tell())
+            print(seek(file, -2, 2), file.read())
+            file.close()
+        print(get("/m/a"), os.statvfs("/m")[3] > 0)
+    """)
+    seen = "{22} 0\n{22} 5\n{22} 5\n8 b'89'\n"
+    assert printed == 2 * seen + "0123456789 True\n"
+
+
+@pytest.mark.parametrize("on_disk", ["VfsFat"], indirect=True)
+def test_a_place_that_fat_has_no_room_for_is_refused(on_disk):
+    printed = on_disk("""
+        free = os.statvfs("/m")[3]
+        file = open("/m/a", "w+b")
+        file.write(b"text")
+        print(tell(file.seek, 5 << 20), tell(file.seek, 1 << 30), file.tell())
+        print(file.seek(3 << 20), file.write(b"end"))
+        file.close()
+        print(os.stat("/m/a")[6] == (3 << 20) + 3, open("/m/a", "rb").read(4))
+    """)
+    assert printed == "28 28 4\n3145728 3\nTrue b'text'\n"
