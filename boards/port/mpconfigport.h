@@ -82,6 +82,8 @@ extern void main_program_ended(void *exception, int *result);
 #define MICROPY_PY_RANDOM_SEED_INIT_FUNC        (random_seed())
 #define MICROPY_PY_TIME_GMTIME_LOCALTIME_MKTIME (1)
 #define MICROPY_PY_TIME_TIME_TIME_NS            (1)
+#define MICROPY_PY_TIME_CUSTOM_SLEEP            (1)
+#define MICROPY_TIME_SUPPORT_Y1969_AND_BEFORE   (1)
 #define MICROPY_PY_TIME_INCLUDEFILE             "port/modtime.c"
 #define MICROPY_PY_MACHINE                      (1)
 #define MICROPY_PY_MACHINE_INCLUDEFILE          "port/modmachine.c"

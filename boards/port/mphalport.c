@@ -10,6 +10,9 @@
 
 #define TICKS_PER_MS (MICROPY_HW_CLOCK_HZ / 1000)
 
+// In ticks; added to what the clock says it still is a time.
+#define LONGEST (UINT64_MAX / 4)
+
 static volatile bool event;
 
 void mp_hal_signal_event(void) {
@@ -36,11 +39,20 @@ static bool sleep_until(uint64_t deadline) {
     return take_event();
 }
 
+static uint64_t ticks_of_ms(uint64_t ms) {
+    return MIN(ms, LONGEST / TICKS_PER_MS) * TICKS_PER_MS;
+}
+
+static uint64_t ticks_of_us(uint64_t us) {
+    us = MIN(us, LONGEST / MICROPY_HW_CLOCK_HZ * 1000000);
+    return us / 1000000 * MICROPY_HW_CLOCK_HZ + us % 1000000 * MICROPY_HW_CLOCK_HZ / 1000000;
+}
+
 bool mp_hal_wait_event(mp_int_t timeout_ms) {
     if (timeout_ms < 0) {
         return sleep_until(UINT64_MAX);
     }
-    return sleep_until(clock_ticks() + (uint64_t)timeout_ms * TICKS_PER_MS);
+    return sleep_until(clock_ticks() + ticks_of_ms(timeout_ms));
 }
 
 static void delay(uint64_t ticks) {
@@ -52,13 +64,17 @@ static void delay(uint64_t ticks) {
     }
 }
 
+void mp_hal_sleep_ms(uint64_t ms) {
+    delay(ticks_of_ms(ms));
+}
+
 void mp_hal_delay_ms(mp_uint_t ms) {
-    delay((uint64_t)ms * TICKS_PER_MS);
+    mp_hal_sleep_ms(ms);
 }
 
 void mp_hal_delay_us(mp_uint_t us) {
     // Waking up takes longer than a short delay.
-    uint64_t ticks = (uint64_t)us * MICROPY_HW_CLOCK_HZ / 1000000;
+    uint64_t ticks = ticks_of_us(us);
     uint64_t deadline = clock_ticks() + ticks;
     if (us >= 1000) {
         delay(ticks);

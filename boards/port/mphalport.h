@@ -13,6 +13,9 @@
 // none. Returns whether an interrupt came.
 bool mp_hal_wait_event(mp_int_t timeout_ms);
 
+// As mp_hal_delay_ms(), also for more than an mp_uint_t can say.
+void mp_hal_sleep_ms(uint64_t ms);
+
 // What an interrupt handler calls to have mp_hal_wait_event() return.
 void mp_hal_signal_event(void);
 

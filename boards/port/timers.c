@@ -186,17 +186,21 @@ static void timer_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind
         (unsigned int)(self->period / (MICROPY_HW_CLOCK_HZ / 1000)));
 }
 
+// In ticks; added to what the clock says it still is a time.
+#define LONGEST (UINT64_MAX / 4)
+
 // The period in ticks, from arguments `period` in ms or `freq` in Hz; the other is None.
 static uint64_t parse_period(mp_obj_t period, mp_obj_t freq) {
     if (freq != mp_const_none) {
         mp_float_t hz = mp_obj_get_float(freq);
         if (hz > 0 && hz <= (mp_float_t)MICROPY_HW_CLOCK_HZ) {
-            return (uint64_t)((mp_float_t)MICROPY_HW_CLOCK_HZ / hz);
+            return (uint64_t)MIN((mp_float_t)MICROPY_HW_CLOCK_HZ / hz, (mp_float_t)LONGEST);
         }
     } else if (period != mp_const_none) {
         mp_int_t ms = mp_obj_get_int(period);
         if (ms > 0) {
-            return (uint64_t)ms * (MICROPY_HW_CLOCK_HZ / 1000);
+            const uint64_t ticks_per_ms = MICROPY_HW_CLOCK_HZ / 1000;
+            return MIN((uint64_t)ms, LONGEST / ticks_per_ms) * ticks_per_ms;
         }
     }
     mp_raise_ValueError(MP_ERROR_TEXT("a timer needs a positive period or freq"));

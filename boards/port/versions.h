@@ -9,6 +9,9 @@
     (MICROPY_VERSION_MAJOR > (major) \
     || (MICROPY_VERSION_MAJOR == (major) && MICROPY_VERSION_MINOR >= (minor)))
 
+// time.gmtime() and time.mktime() know more than the years 1970 to 2099, in a type of their own.
+#define HAS_TIMESTAMPS              MICROPYTHON_SINCE(1, 26)
+
 // time.localtime() makes its tuple itself, and asks the port for a timeutils_struct_time_t.
 #define LOCALTIME_MAKES_ITS_TUPLE   MICROPYTHON_SINCE(1, 27)
 

@@ -31,13 +31,25 @@ static mp_obj_t get_datetime(void) {
     return mp_obj_new_tuple(8, items);
 }
 
+static int64_t field(mp_obj_t item, mp_int_t least, mp_int_t most) {
+    mp_int_t value = mp_obj_get_int(item);
+    if (value < least || value > most) {
+        mp_raise_ValueError(MP_ERROR_TEXT(
+            "a date is (1970 to 2261, month, day, weekday, hours, minutes, seconds, microseconds)"));
+    }
+    return value;
+}
+
 static void set_datetime(mp_obj_t datetime) {
     mp_obj_t *items;
     mp_obj_get_array_fixed_n(datetime, 8, &items);
-    uint64_t seconds = timeutils_seconds_since_epoch(mp_obj_get_int(items[0]),
-        mp_obj_get_int(items[1]), mp_obj_get_int(items[2]), mp_obj_get_int(items[4]),
-        mp_obj_get_int(items[5]), mp_obj_get_int(items[6]));
-    uint64_t ns = seconds * NS_PER_S + (uint64_t)mp_obj_get_int(items[7]) * NS_PER_US;
+    // Up to where a number of nanoseconds has 63 bits.
+    mp_int_t year = field(items[0], 1970, 2261);
+    mp_int_t month = field(items[1], 1, 12);
+    mp_int_t day = field(items[2], 1, timeutils_days_in_month(year, month));
+    uint64_t seconds = timeutils_seconds_since_epoch(year, month, day, field(items[4], 0, 23),
+        field(items[5], 0, 59), field(items[6], 0, 59));
+    uint64_t ns = seconds * NS_PER_S + field(items[7], 0, 999999) * NS_PER_US;
     offset_ns = ns - rtc_time_ns();
 }
 

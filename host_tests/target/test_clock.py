@@ -1,10 +1,18 @@
 """The time of day, waiting, and why the board started."""
 
+import calendar
 import os
 import time
 from pathlib import Path
 
 import pytest
+
+from tools import disk, qemu
+from tools.board import BoardError
+
+# Those of the times that MicroPython knows.
+FIRST = calendar.timegm((1601, 1, 1, 0, 0, 0))
+LAST = calendar.timegm((2999, 12, 31, 23, 59, 59))
 
 
 def test_wall_time_is_the_hosts(board):
@@ -52,6 +60,121 @@ def test_a_sleep_is_as_long_as_was_asked_for(board, sleep):
         """)
         == "True\n"
     )
+
+
+def test_sleeps_that_are_none_and_that_never_end(board):
+    b = board()
+    assert (
+        b.exec("""
+            import time
+            for seconds in (-1, -1e30, -float("inf"), 0, -0.0):
+                time.sleep(seconds)
+            time.sleep_ms(-5)
+            time.sleep_us(-5)
+            for seconds in (float("nan"), float("inf"), 1e30, 1 << 40, 1 << 80):
+                try:
+                    print(time.sleep(seconds))
+                except Exception as error:
+                    print(type(error).__name__, error)
+        """)
+        == "ValueError a sleep is not NaN\n"
+        + "OverflowError a sleep is up to 9223372036 seconds\n" * 4
+    )
+    # The first ones end too early where milliseconds have 32 bits, or ticks 64.
+    calls = ["sleep(4294968)", "sleep(9e9)", "sleep_ms((1 << 31) - 1)", "sleep_us((1 << 31) - 1)"]
+    if b.exec("import sys\nprint(sys.maxsize > 1 << 32)") == "True\n":
+        calls += ["sleep_ms((1 << 63) // 62500 + 1)", "sleep_us((1 << 58) // 1000)"]
+    for call in calls:
+        b.start(f"import time\nprint('asleep')\ntime.{call}\nprint('awake')")
+        b.read_until(b"asleep\r\n")
+        time.sleep(0.1)
+        b.interrupt()
+        with pytest.raises(BoardError, match="KeyboardInterrupt"):
+            b.finish()
+
+
+def test_dates_are_right_or_refused(board):
+    times = [0, -1, -2208988800, 951782400, 2**31, 2**32, 4107542400, 10**10, LAST, FIRST]
+    dates = [(1969, 12, 31), (1900, 2, 28), (2106, 2, 7), (2100, 3, 1), (2999, 12, 31)]
+    printed = board().exec(f"""
+        import time
+        for t in {times}:
+            print(time.gmtime(t)[:6], time.mktime(time.gmtime(t)) == t)
+        for date in {dates}:
+            print(time.mktime(date + (1, 2, 3, 0, 0)))
+        far = [{LAST + 1}, {FIRST - 1}, 1 << 63, 1 << 64, -(1 << 80), float("nan"), 1e30]
+        calls = [(time.gmtime, t) for t in far]
+        calls += [(time.mktime, (y, 1, 1, 0, 0, 0, 0, 0)) for y in (0, 1599, 3001, 65536, 1 << 30)]
+        calls += [(time.mktime, (2000, 1, d, 0, 0, 0, 0, 0)) for d in (1 << 29, -(1 << 29))]
+        for call in calls:
+            try:
+                print(call, call[0](call[1]))
+            except (OverflowError, ValueError):
+                pass
+    """)
+    expected = [f"{time.gmtime(t)[:6]} True" for t in times]
+    expected += [str(calendar.timegm((*date, 1, 2, 3))) for date in dates]
+    assert printed.splitlines() == expected
+
+
+def test_a_date_that_is_none_does_not_set_the_clock(board):
+    printed = board().exec("""
+        import machine
+        rtc = machine.RTC()
+        before = rtc.datetime()
+        for date in (
+            (1969, 12, 31, 0, 0, 0, 0, 0),
+            (2262, 1, 1, 0, 0, 0, 0, 0),
+            (2026, 13, 1, 0, 0, 0, 0, 0),
+            (2026, 0, 1, 0, 0, 0, 0, 0),
+            (2026, 2, 29, 0, 0, 0, 0, 0),
+            (2026, 1, 0, 0, 0, 0, 0, 0),
+            (2026, 1, 1, 0, 24, 0, 0, 0),
+            (2026, 1, 1, 0, 0, 60, 0, 0),
+            (2026, 1, 1, 0, 0, 0, -1, 0),
+            (2026, 1, 1, 0, 0, 0, 0, 1000000),
+        ):
+            try:
+                print(date, rtc.datetime(date))
+            except ValueError as error:
+                message = str(error)
+        print(message, rtc.datetime()[:3] == before[:3])
+        for date in ((1970, 1, 1, 3, 0, 0, 0, 0), (2107, 2, 28, 0, 23, 59, 58, 0),
+                     (2261, 12, 31, 0, 23, 0, 0, 0), (2028, 2, 29, 1, 0, 0, 0, 0)):
+            rtc.datetime(date)
+            print(rtc.datetime()[:3])
+    """)
+    assert printed == (
+        "a date is (1970 to 2261, month, day, weekday, hours, minutes, seconds, microseconds)"
+        " True\n"
+        "(1970, 1, 1)\n(2107, 2, 28)\n(2261, 12, 31)\n(2028, 2, 29)\n"
+    )
+
+
+def test_files_on_fat_have_the_nearest_date_that_there_is(board, tmp_path):
+    image = tmp_path / "disk.img"
+    disk.make_fat(image, 4, {"without": b""})
+    content = bytearray(image.read_bytes())
+    entry = content.index(b"WITHOUT    ")
+    content[entry + 24 : entry + 26] = bytes(2)
+    image.write_bytes(content)
+    printed = board(drives=[qemu.Drive(image)]).exec("""
+        import machine, os, time
+        for year in (1975, 1980, 2040, 2107, 2110):
+            machine.RTC().datetime((year, 6, 7, 0, 8, 9, 10, 0))
+            with open("/file", "w") as file:
+                file.write("x")
+            print(time.gmtime(os.stat("/file")[8])[:4])
+        print(time.gmtime(os.stat("/without")[8])[:4])
+    """)
+    assert printed.splitlines() == [
+        "(1980, 1, 1, 0)",
+        "(1980, 6, 7, 8)",
+        "(2040, 6, 7, 8)",
+        "(2107, 6, 7, 8)",
+        "(2107, 12, 31, 23)",
+        "(1980, 1, 1, 0)",
+    ]
 
 
 def test_idle_returns_without_an_interrupt(board):
