@@ -1,5 +1,7 @@
 """Standard input and output as streams, and another terminal beside them (os.dupterm)."""
 
+import re
+
 import pytest
 
 
@@ -46,6 +48,93 @@ def test_the_buffer_of_stdout_takes_bytes_as_they_are(board):
     b.start("import sys\nsys.stdout.buffer.write(bytes((0, 10, 13, 255)))\nprint()")
     b.finish()
     assert b"\x00\n\r\xff\r\n" in bytes(b.output)
+
+
+LEFT, RIGHT, UP, DELETE, BACKSPACE = b"\x1b[D", b"\x1b[C", b"\x1b[A", b"\x1b[3~", b"\x7f"
+HOME, END = b"\x01", b"\x05"
+
+
+def at_prompt(b, keys):
+    """What a line that is typed at the prompt prints."""
+    b.write(keys + b"\r")
+    return b.read_until(b">>> ").rsplit(b"\r\n", 2)[-2]
+
+
+def test_the_prompt_takes_every_character(board):
+    b = board()
+    b.read_until(b">>> ")
+    for text in ("é", "ä", "ÄÖÜß", "€", "日本語", "\U0001f40d", "naïve café"):
+        typed = f'print("{text}")'.encode()
+        assert at_prompt(b, typed) == text.encode()
+        code = b"".join(b"%02x" % byte for byte in text.encode())
+        assert at_prompt(b, f'"{text}".encode().hex()'.encode()) == b"'%s'" % code
+        for byte in typed:
+            b.write(bytes((byte,)))
+        assert at_prompt(b, b"") == text.encode()
+        assert at_prompt(b, UP) == text.encode()
+    assert at_prompt(b, b"caf\xc3\xa9 = 3; caf\xc3\xa9") == b"3"
+    # What is no UTF-8, such as Latin-1.
+    assert at_prompt(b, b"'a\xe9b\xffc\x80\xc3\xc3\xa9\xc3'.encode().hex()") == b"'616263c3a9'"
+
+
+def shown_line(sent):
+    """What a terminal shows in its last line, and the column of its cursor."""
+    line, column = [], 0
+    for part in re.findall(r"\x1b\[\d*[A-Z]|.|\n", sent.decode()):
+        if part == "\n":
+            line = []
+        elif part == "\r":
+            column = 0
+        elif part == "\b":
+            column -= 1
+        elif part == "\x1b[K":
+            del line[column:]
+        elif part[0] == "\x1b":
+            assert part[-1] == "D", part
+            column -= int(part[2:-1])
+        else:
+            line[column : column + 1] = [part]
+            column += 1
+    return "".join(line), column
+
+
+EDITED = [
+    ("xé".encode() + BACKSPACE, "x", 1),
+    ("é€x".encode() + BACKSPACE + BACKSPACE, "é", 1),
+    ("é€".encode() + LEFT + b"x", "éx€", 2),
+    ("é€".encode() + LEFT + LEFT + b"x" + RIGHT + b"y", "xéy€", 3),
+    ("é€x".encode() + LEFT + LEFT + DELETE, "éx", 1),
+    ("aé€".encode() + LEFT + BACKSPACE + "ß".encode(), "aß€", 2),
+    ("xé".encode() + HOME + "€".encode() + END + b"z", "€xéz", 4),
+    ("xéy".encode() + HOME + RIGHT + RIGHT + "€".encode(), "xé€y", 3),
+    ("é".encode() + BACKSPACE + b"abc" + LEFT + LEFT + BACKSPACE, "bc", 0),
+]
+
+
+def test_a_line_is_edited_and_shown_by_characters(board):
+    b = board()
+    for keys, line, column in EDITED:
+        b.start("line = input('? ')\nprint(line.encode().hex())")
+        b.read_until(b"? ")
+        begin = len(b.output) - 2
+        b.write(keys + b"\r")
+        output = b.finish()
+        assert output.splitlines()[-1] == line.encode().hex(), keys
+        drawn = bytes(b.output[begin:]).rpartition(b"\r\n" + line.encode().hex().encode())[0]
+        assert shown_line(drawn) == ("? " + line, 2 + column), keys
+
+
+@pytest.mark.parametrize("mode", ["paste", "raw", "raw paste"])
+def test_pasted_code_keeps_its_bytes(board, mode):
+    begin = {"paste": b"\x05", "raw": b"\x01", "raw paste": b"\x01\x05A\x01"}[mode]
+    b = board()
+    b.read_until(b">>> ")
+    b.write(begin)
+    b.read_until({"paste": b"=== ", "raw": b">", "raw paste": b"R\x01"}[mode])
+    for byte in 'print("é€\U0001f40d".encode().hex())'.encode():
+        b.write(bytes((byte,)))
+    b.write(b"\x04")
+    b.read_until("é€\U0001f40d".encode().hex().encode())
 
 
 TERMINAL = """
