@@ -1,6 +1,3 @@
-// This knows how the collector of MicroPython 1.26 keeps its tables: two bits for each block say
-// what it is, one bit whether it is the first of an object that has a finaliser.
-
 #include <string.h>
 
 #include "py/gc.h"
@@ -8,6 +5,7 @@
 #include "py/mpstate.h"
 #include "py/runtime.h"
 #include "extmod/vfs_fat.h"
+#include "blocks.h"
 #include "callback.h"
 #include "finaliser.h"
 #include "guard.h"
@@ -17,26 +15,13 @@
 // and closes files all the time drops thousands between two collections.
 #define KEPT 4096
 
-enum { BLOCK_FREE, BLOCK_HEAD, BLOCK_TAIL, BLOCK_MARKED };
-
 // Of a file: those in which the pointer to its file system is.
 #define FIRST_BLOCKS 4
-
-#define BLOCKS_IN_BYTE 4
-#define FLAGS_IN_BYTE 8
 
 static void *kept[KEPT];
 static size_t kept_count;
 static bool more;
 static mp_sched_node_t node;
-
-static unsigned int kind_of(const mp_state_mem_area_t *area, size_t block) {
-    return area->gc_alloc_table_start[block / BLOCKS_IN_BYTE] >> 2 * (block % BLOCKS_IN_BYTE) & 3;
-}
-
-static void **address_of(const mp_state_mem_area_t *area, size_t block) {
-    return (void **)(area->gc_pool_start + block * MICROPY_BYTES_PER_GC_BLOCK);
-}
 
 // ---- During a collection.
 
@@ -47,11 +32,11 @@ static void mark_the_rest(void) {
         for (mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
             bool marked = false;
             for (size_t block = 0; block <= area->gc_last_used_block; ++block) {
-                unsigned int kind = kind_of(area, block);
+                unsigned int kind = block_kind(area, block);
                 marked = kind == BLOCK_MARKED || (marked && kind == BLOCK_TAIL);
                 if (marked) {
-                    gc_collect_root(address_of(area, block),
-                        MICROPY_BYTES_PER_GC_BLOCK / sizeof(void *));
+                    gc_collect_root(block_address(area, block),
+                        BLOCK_SIZE / sizeof(void *));
                 }
             }
         }
@@ -64,11 +49,11 @@ static void mark_file_system(const void *pointer) {
         if ((uint8_t *)pointer < area->gc_pool_start || (uint8_t *)pointer >= area->gc_pool_end) {
             continue;
         }
-        size_t block = ((uint8_t *)pointer - area->gc_pool_start) / MICROPY_BYTES_PER_GC_BLOCK;
-        while (block > 0 && kind_of(area, block) == BLOCK_TAIL) {
+        size_t block = ((uint8_t *)pointer - area->gc_pool_start) / BLOCK_SIZE;
+        while (block > 0 && block_kind(area, block) == BLOCK_TAIL) {
             --block;
         }
-        void *object = address_of(area, block);
+        void *object = block_address(area, block);
         if (((mp_obj_base_t *)object)->type == &mp_fat_vfs_type) {
             gc_collect_root(&object, 1);
         }
@@ -79,11 +64,11 @@ static void mark_file_system(const void *pointer) {
 // collector does not see: without this a file outlives the file system that it is on.
 static void mark_file_systems(mp_state_mem_area_t *area, size_t block) {
     for (size_t i = 0; i < FIRST_BLOCKS; ++i) {
-        if (i > 0 && kind_of(area, block + i) != BLOCK_TAIL) {
+        if (i > 0 && block_kind(area, block + i) != BLOCK_TAIL) {
             return;
         }
-        void **words = address_of(area, block + i);
-        for (size_t n = 0; n < MICROPY_BYTES_PER_GC_BLOCK / sizeof(void *); ++n) {
+        void **words = block_address(area, block + i);
+        for (size_t n = 0; n < BLOCK_SIZE / sizeof(void *); ++n) {
             mark_file_system(words[n]);
         }
     }
@@ -92,7 +77,7 @@ static void mark_file_systems(mp_state_mem_area_t *area, size_t block) {
 // It stays, with all that it refers to, and is not the collector's to finalise.
 static void keep(mp_state_mem_area_t *area, size_t block) {
     if (kept_count < KEPT) {
-        kept[kept_count++] = address_of(area, block);
+        kept[kept_count++] = block_address(area, block);
         area->gc_finaliser_table_start[block / FLAGS_IN_BYTE] &= ~(1 << block % FLAGS_IN_BYTE);
         mark_file_systems(area, block);
     } else {
@@ -106,7 +91,7 @@ static void for_each(unsigned int kind, void (*function)(mp_state_mem_area_t *, 
         for (size_t at = 0; at <= area->gc_last_used_block / FLAGS_IN_BYTE; ++at) {
             unsigned int flags = area->gc_finaliser_table_start[at];
             for (size_t block = at * FLAGS_IN_BYTE; flags != 0; ++block, flags >>= 1) {
-                if ((flags & 1) && kind_of(area, block) == kind) {
+                if ((flags & 1) && block_kind(area, block) == kind) {
                     function(area, block);
                 }
             }
@@ -115,7 +100,7 @@ static void for_each(unsigned int kind, void (*function)(mp_state_mem_area_t *, 
 }
 
 static void mark(mp_state_mem_area_t *area, size_t block) {
-    void *object = address_of(area, block);
+    void *object = block_address(area, block);
     gc_collect_root(&object, 1);
 }
 

@@ -1,10 +1,16 @@
-// MicroPython's heap: a first area of a fixed size, and more of the machine's RAM as it is needed.
+// MicroPython's heap: all RAM behind the firmware, of which as much is used as is needed.
 
-// Makes the heap anew, with the first area only.
+#include <stdbool.h>
+#include <stddef.h>
+
+// Makes the heap anew, and small.
 void heap_init(void);
 
-// Gives an area back that the garbage collector has taken for empty.
-void heap_free_area(void *area);
+// Makes room for an object of so many blocks. Returns whether there is some.
+bool heap_grow(size_t blocks);
+
+// Makes room for as much as is in use, so that the next collection is not soon.
+void heap_grow_beyond_used(void);
 
 // Collects garbage, whatever goes on; finaliser.c decides when that may be.
 void heap_collect(void);

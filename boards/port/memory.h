@@ -1,14 +1,7 @@
-// The RAM behind the firmware, which the heap grows into.
+// The RAM behind the firmware, which is the heap's.
 
-#include <stddef.h>
+#include <stdint.h>
 
-// Takes all RAM that the device tree names, from `start` on, but for the device tree itself. All
-// that was allocated is free again.
-void memory_init(void *start);
-
-// A piece of `size` bytes, or NULL.
-void *memory_allocate(size_t size);
-void memory_free(void *piece);
-
-// The most bytes that memory_allocate() has in one piece.
-size_t memory_largest(void);
+// Calls `found` for each piece of RAM that the device tree names, in the order of their addresses,
+// but for what is in front of `start`. The device tree itself is moved there if it is in the way.
+void memory_find(void *start, void (*found)(uintptr_t start, uintptr_t end));

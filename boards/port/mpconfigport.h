@@ -4,8 +4,6 @@
 #include <alloca.h>
 #include <stdint.h>
 #include "hardware.h"
-#include "heap.h"
-#include "memory.h"
 #include "random.h"
 #include "mpconfigboard.h"
 
@@ -19,9 +17,6 @@
 // Calls take no heap for what does not fit on the C stack, and so less time.
 #define MICROPY_ENABLE_PYSTACK                  (1)
 #define MICROPY_GC_SPLIT_HEAP                   (1)
-#define MICROPY_GC_SPLIT_HEAP_AUTO              (1)
-#define MP_PLAT_ALLOC_HEAP(size)                memory_allocate(size)
-#define MP_PLAT_FREE_HEAP(area)                 heap_free_area(area)
 #define MICROPY_ENABLE_EMERGENCY_EXCEPTION_BUF  (1)
 // mbedTLS allocates from the heap.
 #define MICROPY_TRACKED_ALLOC                   (1)

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tools import BOARD
+
 FULL = """
     import gc
 
@@ -43,9 +45,42 @@ def test_large_objects(board, memory, count, size):
     )
 
 
-def test_heap_starts_small(board):
+def test_what_is_free_and_what_is_in_use_is_all_the_ram(board):
     free = int(board().exec("import gc\nprint(gc.mem_free() + gc.mem_alloc())"))
     assert 100 << 20 < free < 128 << 20
+
+
+def test_more_than_a_gib(board):
+    # Numbers, and one length, that are as large as a small integer on a 32-bit board, or larger.
+    # QEMU has the device tree amid the RAM on some machines.
+    mib = 1024 * (2 if BOARD == "VIRT_RV32" else 3)  # what there are addresses for
+    b = board(memory="3G")
+    b.exec(FULL + "\n    counted = lambda: print(gc.mem_free(), gc.mem_alloc())\n    counted()")
+    free, used = map(int, b.exec("counted()").split())
+    assert (mib - 100) << 20 < free < mib << 20
+    b.exec("x = bytearray((1 << 30) - 1)\nx[-1] = 1", 120)
+    assert b.exec("print(len(x), x[0], x[-1])") == "1073741823 0 1\n"
+    free_then, used_then = map(int, b.exec("counted()").split())
+    assert abs(free_then + (1 << 30) - free) < 100_000
+    assert abs(used_then - (1 << 30) - used) < 100_000
+    assert int(b.exec("del x\nprint(usable(200 << 20))", 120)) > mib - 300
+
+
+def test_what_has_no_length_is_not_made(board):
+    # It would be 0 to len(), or negative, on a 32-bit board.
+    assert (
+        board(memory="2G").exec(
+            """
+            import sys
+            try:
+                print(len(bytearray(1 << 30)) == 1 << 30 and sys.maxsize > 1 << 32)
+            except MemoryError:
+                print(sys.maxsize < 1 << 32)
+            """,
+            120,
+        )
+        == "True\n"
+    )
 
 
 def test_soft_reset_gives_back_what_was_added(board):

@@ -35,6 +35,51 @@ for _ in range({}):
     print(time.ticks_diff(time.ticks_us(), start))
 """
 
+# Prints microseconds by name. `beside` is what allocations cost whose place is behind large ones.
+_HEAP = """
+import gc, time
+
+def timed(name, function):
+    start = time.ticks_us()
+    result = function()
+    print(name, time.ticks_diff(time.ticks_us(), start))
+    return result
+
+def many(count, size):
+    return [bytearray(size) for _ in range(count)]
+
+def fill():
+    last = None
+    try:
+        while True:
+            last = (last,)
+    except MemoryError:
+        pass
+
+def allocate():
+    for _ in range(1000):
+        bytearray(600)
+
+for count, name in ((1, "one"), (58, "pieces")):
+    data = many(count, (58 << 20) // count)
+    gc.collect()
+    timed(name, gc.collect)
+    del data
+    gc.collect()
+data = timed("many", lambda: many(900, 100_000))
+timed("beside", allocate)
+del data
+gc.collect()
+timed("fill", fill)
+"""
+_HEAP_ROWS = {
+    "one": "gc.collect() with 58 MiB in one piece",
+    "pieces": "gc.collect() with 58 MiB in 58 pieces",
+    "many": "900 bytearrays of 100 KB",
+    "beside": "1000 bytearrays of 600 bytes beside them",
+    "fill": "filling RAM with tuples",
+}
+
 # In this order: what each needs is there by then.
 _STEPS = {
     "import mpy_virtio": "import mpy_virtio",
@@ -72,8 +117,20 @@ def measure(name, rounds=ROUNDS):
     return [
         Figure("heap free after boot", free / 1024, "KiB"),
         figure_of("gc.collect()", "ms", [int(taken) / 1000 for taken in collections]),
+        *heap_figures(name, rounds),
         *figures(costs),
     ]
+
+
+def heap_figures(name, rounds):
+    """The Figures of the heap when it is large, and of how it gets there."""
+    samples = {}
+    for _ in range(rounds):
+        with Board(firmware.path_of(name), name) as board:
+            for line in board.exec(_HEAP, 300).splitlines():
+                row, taken = line.split()
+                samples.setdefault(row, []).append(int(taken) / 1000)
+    return [figure_of(title, "ms", samples[row]) for row, title in _HEAP_ROWS.items()]
 
 
 def figures(costs):

@@ -1,0 +1,37 @@
+// How the collector of MicroPython 1.26 keeps an area of the heap: two bits for each block of its
+// pool say what it is, and one bit whether it is the first of an object that has a finaliser.
+
+#ifndef BLOCKS_H
+#define BLOCKS_H
+
+#include "py/mpstate.h"
+
+#define BLOCK_SIZE      MICROPY_BYTES_PER_GC_BLOCK
+#define BLOCKS_IN_BYTE  4
+#define FLAGS_IN_BYTE   8
+
+enum { BLOCK_FREE, BLOCK_HEAD, BLOCK_TAIL, BLOCK_MARKED };
+
+// The table of kinds, many blocks at a time.
+typedef uintptr_t __attribute__((may_alias)) kinds_t;
+#define BLOCKS_IN_KINDS (sizeof(kinds_t) * BLOCKS_IN_BYTE)
+#define EACH_BLOCK      (UINTPTR_MAX / 3)
+
+// A bit for each of them that is free, at twice its number.
+static inline uintptr_t blocks_free(kinds_t kinds) {
+    return ~(kinds | kinds >> 1) & EACH_BLOCK;
+}
+
+static inline unsigned int block_kind(const mp_state_mem_area_t *area, size_t block) {
+    return area->gc_alloc_table_start[block / BLOCKS_IN_BYTE] >> 2 * (block % BLOCKS_IN_BYTE) & 3;
+}
+
+static inline void *block_address(const mp_state_mem_area_t *area, size_t block) {
+    return area->gc_pool_start + block * BLOCK_SIZE;
+}
+
+static inline size_t block_count(const mp_state_mem_area_t *area) {
+    return area->gc_alloc_table_byte_len * BLOCKS_IN_BYTE;
+}
+
+#endif
