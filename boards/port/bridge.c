@@ -421,6 +421,14 @@ void bridges_flush(void) {
     transmit_all(&node);
 }
 
+bool bridges_have_waiting(void) {
+    bool waiting = false;
+    for (size_t i = 0; i < BRIDGES; ++i) {
+        waiting |= bridges[i] != MP_OBJ_NULL && interface_waiting(&interfaces[i]) > 0;
+    }
+    return waiting;
+}
+
 void bridges_deinit(void) {
     for (size_t i = 0; i < BRIDGES; ++i) {
         if (bridges[i] != MP_OBJ_NULL) {

@@ -1,6 +1,7 @@
 // Where UDP needs more than lwIP and MicroPython's sockets do by themselves: they call these in the
 // place of lwIP's functions.
 
+#include "py/mphal.h"
 #include "py/runtime.h"
 #include "lwip/prot/ip4.h"
 #include "lwip/udp.h"
@@ -10,8 +11,9 @@
 // What fits into a packet of IPv4.
 #define MAX_DATAGRAM (65535 - IP_HLEN - UDP_HLEN)
 
-// As for what may have to wait for others of its packets.
+// What may become several packets, and how long these wait for others to go out.
 #define LARGE_DATAGRAM 1400
+#define WAIT_MS 1000
 
 // It may send to both kinds of addresses, as long as it is bound to none.
 struct udp_pcb *network_udp_new(void) {
@@ -25,14 +27,22 @@ err_t network_udp_bind(struct udp_pcb *pcb, const ip_addr_t *address, u16_t port
     return pcb->local_port != 0 ? ERR_VAL : udp_bind(pcb, address_of_both(address), port);
 }
 
-// For a datagram of `length` bytes. A large one becomes many packets, and those of the one before
-// go out first, as far as the device has room.
+// lwIP has room for the packets of two large datagrams.
+static void wait_for_room(void) {
+    mp_uint_t start = mp_hal_ticks_ms();
+    bridges_flush();
+    while (bridges_have_waiting() && mp_hal_ticks_ms() - start < WAIT_MS) {
+        mp_event_wait_ms(1);
+    }
+}
+
+// For a datagram of `length` bytes.
 struct pbuf *network_udp_pbuf_alloc(pbuf_layer layer, u16_t length, pbuf_type type) {
     if (length > MAX_DATAGRAM) {
         mp_raise_OSError(MP_EMSGSIZE);
     }
     if (length > LARGE_DATAGRAM) {
-        bridges_flush();
+        wait_for_room();
     }
     return pbuf_alloc(layer, length, type);
 }

@@ -9,6 +9,7 @@ import pytest
 
 from tools import BOARD, ROOT, disk, firmware
 from tools.board import Board
+from tools.network import tap
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +43,16 @@ def board(request):
             return boards.enter_context(Board(firmware, BOARD, **options))
 
         yield start
+
+
+@pytest.fixture
+def cable():
+    """A tools.network.tap.Tap. Skips the test where there cannot be one."""
+    try:
+        with tap.Tap() as cable:
+            yield cable
+    except (PermissionError, FileNotFoundError) as error:
+        pytest.skip(f"a tap device in a network namespace cannot be had: {error}")
 
 
 @pytest.fixture

@@ -57,15 +57,6 @@ def receive(address, size):
 
 
 @pytest.fixture
-def cable():
-    try:
-        with tap.Tap() as cable:
-            yield cable
-    except (PermissionError, FileNotFoundError) as error:
-        pytest.skip(f"a tap device in a network namespace cannot be had: {error}")
-
-
-@pytest.fixture
 def on_cable(cable, firmware_elf):
     """A function that starts a board with properties of its card, and connects it."""
     network = ["-netdev", f"{cable.network.netdev},id=net0"]
