@@ -10,8 +10,10 @@
 #include "py/runtime.h"
 #include "shared/readline/readline.h"
 #include "shared/runtime/pyexec.h"
+#include "at_exit.h"
 #include "console.h"
 #include "device_tree.h"
+#include "environment.h"
 #include "fat_files.h"
 #include "finaliser.h"
 #include "guard.h"
@@ -135,6 +137,7 @@ static void run(void) {
 
     if (pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL && result != 0) {
         result = run_file("main.py");
+        at_exit();
         if (result & PYEXEC_FORCED_EXIT) {
             return;
         }
@@ -171,11 +174,13 @@ int main(void) {
         mp_alloc_emergency_exception_buf(MP_OBJ_NEW_SMALL_INT(EMERGENCY_BUFFER_SIZE));
         random_init();
         network_init();
+        environment_init();
         mp_obj_list_append(mp_sys_path, mp_obj_new_str_from_cstr("/lib"));
         readline_init0();
 
         run();
 
+        at_exit();
         mp_hal_stdout_tx_str("MPY: soft reboot\r\n");
         timers_deinit();
         network_end_connections();

@@ -1,6 +1,7 @@
 // Included by extmod/modos.c.
 
 #include "py/mphal.h"
+#include "environment.h"
 #include "interruptible.h"
 #include "versions.h"
 

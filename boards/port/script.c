@@ -5,6 +5,7 @@
 #include "py/runtime.h"
 #include "py/mphal.h"
 #include "shared/readline/readline.h"
+#include "at_exit.h"
 #include "interrupt_char.h"
 #include "script.h"
 
@@ -79,9 +80,12 @@ void script_run(void) {
         if (!found) {
             return;
         }
+        at_exit();
         power_off(0);
     }
     interrupt_char_of_program(-1);
     mp_handle_pending(false);
-    power_off(exit_status(MP_OBJ_FROM_PTR(nlr.ret_val)));
+    int status = exit_status(MP_OBJ_FROM_PTR(nlr.ret_val));
+    at_exit();
+    power_off(status);
 }

@@ -100,6 +100,36 @@ def test_soft_reset_runs_main_again(boot):
         b.read_until(b"here")
 
 
+def test_atexit_is_called_when_a_program_ends(boot):
+    b = boot({"main.py": "import sys\nsys.atexit(lambda: print('at', 'exit'))\n1 / 0\n"})
+    b.read_until(b"ZeroDivisionError")
+    b.read_until(b"at exit\r\n")
+    b.read_until(b">>> ")
+    # At the prompt the program ends with a soft reset, for which files still work.
+    b.exec("""
+        import sys
+        def save():
+            print("ends")
+            open("ended", "w").close()
+            1 / 0
+        sys.atexit(save)
+        print("runs")
+    """)
+    b.soft_reset()
+    assert b.exec("import os; print('ended' in os.listdir())") == "True\n"
+
+
+def test_the_environment_lasts_until_a_soft_reset(board):
+    b = board()
+    show = "import os; print(os.getenv('HOME'), os.getenv('HOME', '/'))"
+    assert b.exec(show) == "None /\n"
+    assert b.exec("os.putenv('HOME', '/home'); os.unsetenv('none');" + show) == "/home /home\n"
+    b.soft_reset()
+    assert b.exec(show) == "None /\n"
+    b.exec("os.putenv('HOME', '/home'); os.unsetenv('HOME')")
+    assert b.exec(show) == "None /\n"
+
+
 def test_what_was_typed_at_the_prompt_does_not_keep_main_from_running(boot):
     b = boot({"main.py": "print('here')\n"})
     b.read_until(b">>> ")

@@ -5,7 +5,7 @@ import re
 from tools import ROOT
 
 # What help('modules') lists beside what a user imports: parts of packages, and the port's own.
-PARTS = re.compile(r"_|.*/|uasyncio$")
+PARTS = re.compile(r"_|.*/|uasyncio$|ussl$")
 
 
 def modules(board):

@@ -1,0 +1,3 @@
+"""The former name of ssl."""
+
+from ssl import *  # noqa: F403
