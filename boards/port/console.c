@@ -5,6 +5,7 @@
 #include "py/mphal.h"
 #include "py/ringbuf.h"
 #include "extmod/misc.h"
+#include "callback.h"
 #include "console.h"
 #include "interrupt_char.h"
 
@@ -47,6 +48,24 @@ void console_put_back(int c) {
     }
 }
 
+size_t console_type(const uint8_t *keys, size_t length) {
+    size_t taken = 0;
+    while (taken < length) {
+        uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
+        bool room = count_put - count_taken < BUFFER_SIZE;
+        if (room && !interrupt_char_take_of_guest(keys[taken])) {
+            buffer[count_put++ % BUFFER_SIZE] = keys[taken];
+        }
+        MICROPY_END_ATOMIC_SECTION(state);
+        if (!room) {
+            break;
+        }
+        ++taken;
+    }
+    mp_hal_signal_event();
+    return taken;
+}
+
 // How much is there to read. Looks at the UART when its interrupt cannot be relied on: after the
 // buffer was full, and in a program that disabled interrupts.
 static size_t available(void) {
@@ -85,6 +104,9 @@ int mp_hal_stdin_rx_chr(void) {
 
 mp_uint_t mp_hal_stdout_tx_strn(const char *str, size_t len) {
     uart_write(str, len);
-    mp_os_dupterm_tx_strn(str, len);
+    // A stream in Python may do anything, which an interrupt must not.
+    if (!callback_is_hard) {
+        mp_os_dupterm_tx_strn(str, len);
+    }
     return len;
 }

@@ -37,6 +37,16 @@ bool interrupt_char_take(int c) {
     return false;
 }
 
+bool interrupt_char_take_of_guest(int c) {
+    if (program_runs) {
+        return interrupt_char_take(c);
+    }
+    if (c == CHAR_CTRL_C) {
+        interrupt_char_typed = true;
+    }
+    return false;
+}
+
 bool interrupt_char_begin_callback(void) {
     if (program_runs || mp_interrupt_char != -1) {
         return false;

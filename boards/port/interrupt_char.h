@@ -15,6 +15,9 @@ void interrupt_char_of_program(int c);
 // Takes a character that is about to go to standard input; returns whether it interrupts instead.
 bool interrupt_char_take(int c);
 
+// The same for one who types from a callback: at the prompt that callback is not what it ends.
+bool interrupt_char_take_of_guest(int c);
+
 // Around a callback: returns whether no program runs. If it was not ended by the Ctrl-C that was
 // typed meanwhile, that goes to standard input after all.
 bool interrupt_char_begin_callback(void);

@@ -7,6 +7,7 @@
 #include "py/runtime.h"
 #include "block_device.h"
 #include "callback.h"
+#include "console.h"
 #include "cpu.h"
 #include "device_tree.h"
 #include "modvirt.h"
@@ -51,6 +52,15 @@ static mp_obj_t virt_call(mp_obj_t number_obj) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(virt_call_obj, virt_call);
 
+// type_keys(keys): has standard input go on with `keys`, in which Ctrl-C is what it is on the serial
+// line. Returns how many there was room for.
+static mp_obj_t virt_type_keys(mp_obj_t keys) {
+    mp_buffer_info_t info;
+    mp_get_buffer_raise(keys, &info, MP_BUFFER_READ);
+    return MP_OBJ_NEW_SMALL_INT(console_type(info.buf, info.len));
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(virt_type_keys_obj, virt_type_keys);
+
 // disk_error(device): the exception that a file system met in this block device, if the last that
 // a file system met in one was of this; None otherwise.
 static mp_obj_t virt_disk_error(mp_obj_t device) {
@@ -83,6 +93,7 @@ static const mp_rom_map_elem_t virt_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_release), MP_ROM_PTR(&virt_release_obj) },
     { MP_ROM_QSTR(MP_QSTR_held), MP_ROM_PTR(&virt_held_obj) },
     { MP_ROM_QSTR(MP_QSTR_wait), MP_ROM_PTR(&virt_wait_obj) },
+    { MP_ROM_QSTR(MP_QSTR_type_keys), MP_ROM_PTR(&virt_type_keys_obj) },
     { MP_ROM_QSTR(MP_QSTR_disk_error), MP_ROM_PTR(&virt_disk_error_obj) },
     { MP_ROM_QSTR(MP_QSTR_bootargs), MP_ROM_PTR(&virt_bootargs_obj) },
     { MP_ROM_QSTR(MP_QSTR_Fault), MP_ROM_PTR(&mp_type_Fault) },
