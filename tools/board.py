@@ -161,6 +161,11 @@ class Board:
             pass
         raise BoardEnded(f"QMP {command}: {self._describe_end()}")
 
+    def take(self):
+        """Take what has come on the serial line, without waiting for more."""
+        while select.select([self._serial], [], [], 0)[0]:
+            self._exchange(time.monotonic() + TIMEOUT, "taking what came")
+
     def kill(self):
         """Cut the power: end QEMU at once."""
         self._process.kill()

@@ -3,68 +3,174 @@
 import base64
 import hashlib
 import os
+import re
+import select
 import socket
+import struct
+import time
 
 import pytest
 
 from target.servers import free_port
-from tools import qemu
+from tools import disk, qemu
 
 CONNECT = """
 import network, time
 while not network.LAN().isconnected():
     time.sleep_ms(1)
-import webrepl
+import socket, webrepl
+
+def knock(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for n, one in enumerate(sockets):
+        one.connect(("127.0.0.1", 8266))
+        if n % 2:
+            one.write(b"GET / HTTP/1.1\\r\\nUpgrade: webso")
+        time.sleep_ms(1)
+    return sockets
 """
-TEXT, CLOSE = 1, 8
+TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
+PUT, GET, VERSION = 1, 2, 3
+ENOENT, EISDIR, ENOSPC = 2, 21, 28
 
 
 class Guest:
-    """A client, at the least of RFC 6455."""
+    """A client, at the least of RFC 6455, and of what clients of WebREPL ask for.
 
-    def __init__(self, port):
-        self._socket = socket.create_connection(("127.0.0.1", port), 60)
-        self._file = self._socket.makefile("rb")
+    While it waits it takes what `board` says on its serial line, which would wait for that.
+    """
+
+    def __init__(self, port, board):
+        self._board = board
+        self.shown = b""
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        self._socket.connect(("127.0.0.1", port))
+        self._came = b""
         key = base64.b64encode(os.urandom(16))
         self._socket.sendall(
             b"GET / HTTP/1.1\r\nHost: board\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key + b"\r\n\r\n"
         )
-        assert b" 101 " in self._file.readline()
+        answer = self._read_to(b"\r\n\r\n")
+        assert b" 101 " in answer.partition(b"\r\n")[0]
         expected = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
-        headers = []
-        while line := self._file.readline().strip():
-            headers.append(line)
+        headers = answer.split(b"\r\n")
         assert b"Sec-WebSocket-Accept: " + base64.b64encode(expected) in headers
-        self.shown = b""
+
+    def _receive(self):
+        deadline = time.monotonic() + 60
+        while not select.select([self._socket], [], [], 0.01)[0]:
+            self._board.take()
+            assert time.monotonic() < deadline, self.shown
+        piece = self._socket.recv(65536)
+        if not piece:
+            raise EOFError(self.shown)
+        self._came += piece
+
+    def _read_to(self, end):
+        while end not in self._came:
+            self._receive()
+        before, _, self._came = self._came.partition(end)
+        return before
+
+    def _read(self, size):
+        while len(self._came) < size:
+            self._receive()
+        data, self._came = self._came[:size], self._came[size:]
+        return data
 
     def type(self, text):
-        mask = os.urandom(4)
-        masked = bytes(byte ^ mask[i % 4] for i, byte in enumerate(text))
-        self._socket.sendall(bytes([0x80 | TEXT, 0x80 | len(text)]) + mask + masked)
+        self._socket.sendall(message(TEXT, text))
+
+    def send_raw(self, data):
+        self._socket.sendall(data)
+
+    def read_frame(self):
+        kind, length = self._read(2)
+        if length == 126:
+            length = int.from_bytes(self._read(2), "big")
+        return kind & 15, self._read(length)
 
     def read_until(self, text):
         """What is shown, up to and with `text`."""
         while text not in self.shown:
-            kind, length = self._file.read(2)
-            if length == 126:
-                length = int.from_bytes(self._file.read(2), "big")
-            if kind & 15 == CLOSE:
+            kind, data = self.read_frame()
+            if kind == CLOSE:
                 raise EOFError(self.shown)
-            self.shown += self._file.read(length)
+            self.shown += data
         seen, found, self.shown = self.shown.partition(text)
         return seen + found
 
+    def read_binary(self):
+        """The next binary message; what is shown before it is kept."""
+        while True:
+            kind, data = self.read_frame()
+            if kind == BINARY:
+                return data
+            self.shown += data
+
+    def ask(self, operation, name="", size=0):
+        name = name.encode()
+        request = struct.pack("<2sBBQLH64s", b"WA", operation, 0, 0, size, len(name), name)
+        self._socket.sendall(message(BINARY, request))
+
+    def answer(self):
+        signature, code = struct.unpack("<2sH", self.read_binary())
+        assert signature == b"WB"
+        return code
+
+    def put(self, name, content):
+        """Give the file to the board; the board's two answers, of which the second may be None."""
+        self.ask(PUT, name, len(content))
+        if code := self.answer():
+            return code, None
+        for start in range(0, len(content), 1024):
+            self._socket.sendall(message(BINARY, content[start : start + 1024]))
+        return 0, self.answer()
+
+    def get(self, name):
+        """The file's content, or the number of what is wrong."""
+        self.ask(GET, name)
+        if code := self.answer():
+            return code
+        content = b""
+        while True:
+            self._socket.sendall(message(BINARY, b"\0"))
+            piece = self.read_binary()
+            assert int.from_bytes(piece[:2], "little") == len(piece) - 2
+            if len(piece) == 2:
+                assert self.answer() == 0
+                return content
+            content += piece[2:]
+
     def close(self):
-        self._file.close()
         self._socket.close()
 
 
+def message(kind, data):
+    """A frame with `data`, masked, with its length in as few bytes as can be."""
+    size = len(data)
+    if size < 126:
+        head = bytes([0x80 | kind, 0x80 | size])
+    elif size < 65536:
+        head = struct.pack("!BBH", 0x80 | kind, 0x80 | 126, size)
+    else:
+        head = struct.pack("!BBQ", 0x80 | kind, 0x80 | 127, size)
+    mask = os.urandom(4)
+    key = int.from_bytes((mask * (size // 4 + 1))[:size], "big")
+    return head + mask + (int.from_bytes(data, "big") ^ key).to_bytes(size, "big")
+
+
 @pytest.fixture
-def guests(board):
+def guests(board, tmp_path):
     """A function that lets another guest in, whom `guests.board` expects."""
     port = free_port()
-    b = board(network=qemu.Network.parse("user", f"{port}:8266"))
+    disk.make_fat(tmp_path / "disk.img", 4)
+    b = board(
+        network=qemu.Network.parse("user", f"{port}:8266"),
+        drives=[qemu.Drive(tmp_path / "disk.img")],
+    )
     b.exec(CONNECT + "webrepl.start(password='secret')")
     # To the prompt that people see.
     b.write(b"\x02")
@@ -72,7 +178,7 @@ def guests(board):
     opened = []
 
     def enter(password=b"secret"):
-        guest = Guest(port)
+        guest = Guest(port, b)
         opened.append(guest)
         guest.read_until(b"Password: ")
         guest.type(password + b"\r")
@@ -122,19 +228,205 @@ def test_one_guest_after_another(guests):
             guest.close()
 
 
-@pytest.mark.parametrize("request_", [b"GET / HTTP/1.1\r\n\r\n", b"x" * 3000, b""])
-def test_who_does_not_ask_for_a_websocket_is_refused(guests, request_):
+def test_nobody_loses_the_terminal_to_one_without_the_password(guests):
+    first = guests()
+    first.read_until(b"connected\r\n>>> ")
+    second = Guest(guests.port, guests.board)
+    second.read_until(b"Password: ")
+    second.type(b"secret")
+    first.type(b"print(6 * 7)\r")
+    first.read_until(b"\r\n42\r\n>>> ")
+    assert guests(b"wrong").read_until(b"denied")
+    first.type(b"print(7 * 7)\r")
+    first.read_until(b"\r\n49\r\n>>> ")
+    second.type(b"\r")
+    second.read_until(b"connected\r\n>>> ")
+    first.read_until(b"Somebody else is at the terminal now")
+    second.type(b"print(8 * 8)\r")
+    second.read_until(b"\r\n64\r\n>>> ")
+    second.close()
+
+
+def test_wrong_passwords_cost_time(guests):
+    for _ in range(4):
+        guest = guests(b"wrong")
+        guest.read_until(b"Access denied")
+        assert guest.read_frame()[0] == CLOSE
+    began = time.monotonic()
+    guests().read_until(b"connected")
+    assert time.monotonic() - began > 1
+
+
+PLAIN = b"GET / HTTP/1.1\r\nHost: board\r\n"
+UPGRADE = b"Connection: Upgrade\r\nUpgrade: "
+
+
+@pytest.mark.parametrize(
+    "request_, answer",
+    [
+        (PLAIN + b"\r\n", b"200 OK.*<base href=.*<script src="),
+        (PLAIN + b"Sec-WebSocket-Key: eA==\r\n\r\n", b"200 OK"),
+        (PLAIN + UPGRADE + b"websocket\r\n\r\n", b"200 OK"),
+        (PLAIN + UPGRADE + b"h2c\r\nSec-WebSocket-Key: eA==\r\n\r\n", b"200 OK"),
+        (b"POST / HTTP/1.1\r\n\r\n", b"400 Bad Request.*it takes WebSockets"),
+        (b"x" * 3000, b"400"),
+        (b"", b"^$"),
+    ],
+    ids=["plain", "key", "upgrade", "other upgrade", "post", "noise", "nothing"],
+)
+def test_who_does_not_ask_for_a_websocket_is_answered(guests, request_, answer):
     with socket.create_connection(("127.0.0.1", guests.port), 30) as connection:
         connection.sendall(request_)
         connection.shutdown(socket.SHUT_WR)
-        try:
-            assert b"400" in connection.recv(100)
-        except ConnectionResetError:
-            pass  # it has sent more than was looked at
+        said = b""
+        while piece := connection.recv(1000):
+            said += piece
+    assert re.search(answer, said, re.S), said
     guests().read_until(b"WebREPL connected")
 
 
-def test_a_short_password_is_refused(guests):
+def test_a_hundred_who_say_nothing_stop_nobody(guests):
     b = guests.board
-    b.write(b"webrepl.start(password='abc')\r")
-    b.read_until(b"the password is too short")
+    b.write(b"idle = knock(100)\r")
+    b.read_until(b"\n>>> ")
+    guest = guests()
+    guest.read_until(b"connected\r\n>>> ")
+    b.write(b"print(sum(len(one.recv(100)) for one in idle))\r")
+    b.read_until(b"\r\n0\r\n")
+
+
+def test_frames_may_come_in_any_pieces(guests):
+    guest = guests()
+    guest.read_until(b"connected\r\n>>> ")
+    line = b"print('%s')\r" % (b"x" * 200)
+    fragments = message(TEXT, line)
+    unmasked = bytes([TEXT, 9]) + b"print(6 *" + bytes([0x80, 4]) + b" 7)\r"
+    data = fragments + message(PING, b"still there?") + message(TEXT, b"") + unmasked
+    for n in range(len(data)):
+        guest.send_raw(data[n : n + 1])
+    shown = b""
+    while (frame := guest.read_frame())[0] != PONG:
+        shown += frame[1]
+    assert frame[1] == b"still there?"
+    guest.shown = shown
+    guest.read_until(b"\r\n" + b"x" * 200 + b"\r\n")
+    guest.read_until(b"\r\n42\r\n>>> ")
+
+
+def test_long_pastes_arrive_whole(guests):
+    guest = guests()
+    guest.read_until(b"connected\r\n>>> ")
+    # In lines of four, so that the board need not show much.
+    lines = b"".join(b"%04d" % n * 1000 for n in range(20))
+    guest.type(b"import sys, hashlib\rprint('ready')\r")
+    guest.read_until(b"\r\nready\r\n>>> ")
+    guest.type(b"print(hashlib.sha256(sys.stdin.buffer.read(%d)).digest().hex())\r" % len(lines))
+    guest.read_until(b"\r\n")
+    guest.type(lines)
+    guest.read_until(hashlib.sha256(lines).hexdigest().encode() + b"\r\n>>> ")
+    comment = b"#" + b"x" * 4200 + b"\r"
+    guest.type(comment)
+    assert guest.read_until(b">>> ").count(b"x") == 4200
+
+
+def test_a_slow_reader_gets_all(guests):
+    guest = guests()
+    guest.read_until(b"connected\r\n>>> ")
+    guest.type(b"print('gr\\xfc\\xdf' * 20_000)\r")
+    time.sleep(1)
+    guest.type(b"print('end')\r")
+    shown = guest.read_until(b"\r\nend\r\n").decode()
+    assert "gr\u00fc\u00df" * 20_000 in shown
+
+
+def test_who_reads_nothing_does_not_hold_the_board(guests):
+    guest = guests()
+    guest.read_until(b"connected\r\n>>> ")
+    # To the guest alone, which is faster.
+    guest.type(b"import os; g = os.dupterm(None); os.dupterm(g)\r")
+    guest.type(b"for _ in range(300): n = g.write(b'x' * 100_000)\r\r\rprint(webrepl.client_s)\r")
+    guests.board.read_until(b"\r\nNone\r\n>>> ", timeout=60)
+    again = guests()
+    again.read_until(b"connected\r\n>>> ")
+    again.type(b"print('there')\r")
+    again.read_until(b"\r\nthere\r\n>>> ")
+
+
+def test_files(guests):
+    guest = guests()
+    content = os.urandom(300_000)
+    assert guest.put("/one", content) == (0, 0)
+    assert guest.put("/two", b"") == (0, 0)
+    assert guest.get("/one") == content
+    assert guest.get("/two") == b""
+    assert guest.get("/none") == ENOENT
+    assert guest.get("/") not in (0, b"")
+    assert guest.put("/none/one", b"x") == (ENOENT, None)
+    guest.ask(VERSION)
+    assert tuple(guest.read_binary()) == (1, 26, 1)
+    guest.read_until(b"connected\r\n>>> ")
+    guest.type(b"import os; sorted(os.listdir('/'))\r")
+    guest.read_until(b"['one', 'two']\r\n>>> ")
+
+
+def test_a_file_that_does_not_come_whole_leaves_the_old_one(guests):
+    guest = guests()
+    assert guest.put("/file", b"old") == (0, 0)
+    assert guest.put("/file", bytes(6_000_000)) == (0, ENOSPC)
+    assert guest.get("/file") == b"old"
+    guest.ask(PUT, "/file", 1000)
+    assert guest.answer() == 0
+    guest.send_raw(message(BINARY, b"new"))
+    guest.close()
+    guest = guests()
+    assert guest.get("/file") == b"old"
+    guest.read_until(b"connected\r\n>>> ")
+    guest.type(b"import os; os.listdir('/')\r")
+    guest.read_until(b"\r\n['file']\r\n>>> ")
+    assert guest.put("/file", b"new") == (0, 0)
+    assert guest.get("/file") == b"new"
+
+
+def test_files_while_a_program_runs(guests):
+    guest = guests()
+    guest.read_until(b"connected\r\n>>> ")
+    guest.type(b"while True: print('.', end='')\r\r")
+    guest.read_until(b"." * 100)
+    content = os.urandom(100_000)
+    assert guest.put("/file", content) == (0, 0)
+    assert guest.get("/file") == content
+    guest.type(b"\x03")
+    guest.read_until(b"KeyboardInterrupt")
+
+
+@pytest.mark.parametrize(
+    "call, said",
+    [
+        ("webrepl.start(password='abc')", "the password is too short"),
+        ("webrepl.start(password='a' * 65)", "the password is too long"),
+        ("webrepl.start()", "there is no password"),
+    ],
+)
+def test_a_password_is_needed(guests, call, said):
+    b = guests.board
+    b.write(call.encode() + b"\r")
+    b.read_until(said.encode())
+    b.read_until(b">>> ")
+    with socket.create_connection(("127.0.0.1", guests.port), 30) as connection:
+        connection.sendall(PLAIN + b"\r\n")
+        try:
+            assert connection.recv(100) == b""
+        except ConnectionResetError:
+            pass
+
+
+def test_the_foreground_waits_for_a_guest(guests):
+    b = guests.board
+    b.write(b"webrepl.start_foreground(password='other'); print(1 + 1)\r")
+    b.read_until(b"port 8266\r\n")
+    guest = guests(b"other")
+    guest.read_until(b"connected")
+    b.read_until(b"2\r\n>>> ")
+    b.write(b"webrepl.stop()\r")
+    with pytest.raises(EOFError):
+        guest.read_until(b"nothing of the kind")

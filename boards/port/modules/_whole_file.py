@@ -1,0 +1,67 @@
+"""A file that is seen when it is whole, and not before."""
+
+import io
+import os
+from errno import EISDIR
+
+from micropython import const
+
+_FOLDER = const(0x4000)
+
+# Small pieces are slow to write.
+_BUFFER_SIZE = const(16 * 1024)
+
+
+class WholeFile:
+    """What is to be at `path`. It is written beside it, to a file that ends in ".part".
+
+    What is at `path` stays until keep(), and for good after drop(). All methods raise OSError;
+    one that does is followed by drop().
+    """
+
+    def __init__(self, path):
+        self._path = path
+        self._part = path + ".part"
+        self._file = self._buffer = None
+
+    def open(self):
+        """Begin with nothing in it."""
+        if _is_folder(self._path):
+            raise OSError(EISDIR)
+        self._file = open(self._part, "wb")
+        self._buffer = io.BufferedWriter(self._file, _BUFFER_SIZE)
+
+    def write(self, data):
+        """Add `data`, all of it."""
+        self._buffer.write(data)
+
+    def close(self):
+        """Nothing more is to come."""
+        self._buffer.flush()
+        self._file.close()
+
+    def keep(self):
+        """Put it where it is to be, in the place of what is there. It is closed by then."""
+        os.rename(self._part, self._path)
+
+    def drop(self):
+        """Do away with it. Raises nothing."""
+        for step in (self._close_if_open, self._remove):
+            try:
+                step()
+            except OSError:
+                pass  # there is none
+
+    def _close_if_open(self):
+        if self._file:
+            self._file.close()
+
+    def _remove(self):
+        os.remove(self._part)
+
+
+def _is_folder(path):
+    try:
+        return bool(os.stat(path)[0] & _FOLDER)
+    except OSError:
+        return False
