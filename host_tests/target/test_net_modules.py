@@ -80,14 +80,18 @@ def test_ntptime_takes_no_other_answer(board, change, said):
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves `files` of its server, tells what it was asked, and sends to other places."""
+    """Serves `files` of its server, tells what it was asked, and sends to other places.
+
+    What is to be called in the place of a content is called with the handler.
+    """
 
     def answer(self):
         size = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(size).decode()
         files = self.server.files
         if self.path in files:
-            return self.reply(200, files[self.path])
+            content = files[self.path]
+            return content(self) if callable(content) else self.reply(200, content)
         if self.path.startswith("/to/"):
             place = "/".join(self.path.split("/")[2:])
             return self.reply(302, b"", Location=place if "://" in place else f"/{place}")
@@ -115,11 +119,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def web_server(files=(), context=None):
-    """A server of `files`, contents by paths; gives its URL for boards."""
+    """A server of `files`, contents by paths; gives its URL for boards.
+
+    The server is `web_server.last`.
+    """
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.files = dict(files)
+        server.stalled, server.over = threading.Event(), threading.Event()
         if context:
             server.socket = context.wrap_socket(server.socket, server_side=True)
+        web_server.last = server
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"{'https' if context else 'http'}://10.0.2.2:{server.server_address[1]}"
         server.shutdown()
@@ -246,6 +255,78 @@ def test_mip_installs_what_an_index_has(online, tmp_path, package):
         package[name] = b"damaged"
     with web_server(package) as url, pytest.raises(BoardError, match="damaged on the way"):
         b.exec(f"mip.install('first', index='{url}/pi', mpy=False)")
+
+
+def break_off(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b"value = 9\n")
+
+
+def stall(handler):
+    break_off(handler)
+    handler.wfile.flush()
+    handler.server.stalled.set()
+    handler.server.over.wait(60)
+
+
+@pytest.fixture
+def updated():
+    """The files of `package` in a new version, and `hashlib` with it; second.py is as given."""
+
+    def update(second):
+        files = {"first/__init__.py": b"broken(", "hashlib/__init__.py": b"broken("}
+        package = {"urls": [[name, f"src/{name}"] for name in (*files, "second.py")]}
+        served = {f"/p/src/{name}": text for name, text in files.items()}
+        served["/p/src/second.py"] = second
+        served["/p/package.json"] = json.dumps(package).encode()
+        return served
+
+    return update
+
+
+@pytest.mark.parametrize(
+    "second, error",
+    [
+        (break_off, "OSError"),
+        (bytes(20_000_000), "28|ENOSPC"),
+        (stall, "KeyboardInterrupt"),
+    ],
+    ids=["broken off", "disk full", "Ctrl-C"],
+)
+def test_mip_installs_all_or_nothing(online, tmp_path, package, updated, second, error):
+    disk.make_fat(tmp_path / "disk.img", 16)
+    b = online(drives=[qemu.Drive(tmp_path / "disk.img")])
+    with web_server(package) as url:
+        b.exec(f"import mip; mip.install('first', index='{url}/pi', mpy=False)")
+    with web_server(updated(second)) as url:
+        b.start(f"mip.install('{url}/p')")
+        if second is stall:
+            assert web_server.last.stalled.wait(30)
+            b.interrupt()
+        with pytest.raises(BoardError, match=error):
+            b.finish()
+        web_server.last.over.set()
+    b.soft_reset()
+    said = b.exec(
+        "import first, hashlib, os; print(first.second.value, sorted(os.listdir('/lib')))"
+    )
+    assert said == "7 ['first', 'second.py']\n"
+    assert b.exec("print(len(hashlib.sha256(b'x').digest()))") == "32\n"
+
+
+def test_mip_updates_and_may_replace_a_built_in_module(online, tmp_path, updated):
+    disk.make_fat(tmp_path / "disk.img", 16)
+    b = online(drives=[qemu.Drive(tmp_path / "disk.img")])
+    for value in (1, 2):
+        files = updated(b"value = %d\n" % value)
+        files["/p/src/hashlib/__init__.py"] = b"from uhashlib import *\nmine = %d\n" % value
+        with web_server(files) as url:
+            b.exec(f"import mip; mip.install('{url}/p')")
+    b.soft_reset()
+    said = b.exec("import hashlib, second; print(second.value, hashlib.mine, hashlib.sha256)")
+    assert said == "2 2 <class 'sha256'>\n"
 
 
 def test_mpremote_installs_what_an_index_has(board, tmp_path, package):
