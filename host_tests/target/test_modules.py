@@ -2,7 +2,7 @@
 
 import re
 
-from tools import ROOT
+from tools import ROOT, disk, qemu
 
 # What help('modules') lists beside what a user imports: parts of packages, and the port's own.
 PARTS = re.compile(r"_|.*/|uasyncio$|ussl$")
@@ -81,3 +81,84 @@ def test_unittest(board):
         "False 7",
     ):
         assert f"{line}\n" in said, said
+
+
+CLASSES = """
+import unittest
+
+class TestA(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        raise ValueError("in setUpClass")
+
+    def test_never(self):
+        print("never")
+
+class TestB(unittest.TestCase):
+    @staticmethod
+    def tearDownClass():
+        raise ValueError("in tearDownClass")
+
+    def test_near(self):
+        self.assertAlmostEqual(1.0, 1.4, places=0)
+        self.assertAlmostEqual(1.0, 1.4, delta=0.5)
+        self.assertNotAlmostEqual(1.0, 1.4, delta=0.3)
+        with self.assertRaises(TypeError):
+            self.assertAlmostEqual(1.0, 1.4, places=1, delta=0.5)
+        with self.assertRaises(TypeError):
+            self.assertNotAlmostEqual(1.0, 1.4, places=1, delta=0.5)
+
+class TestC(unittest.TestCase):
+    def runTest(self):
+        self.addCleanup(print, "cleaned up")
+        self.assertEqual(1, 2)
+
+class TestD(unittest.TestCase):
+    def test_parts(self):
+        for n in range(3):
+            with self.subTest(n=n):
+                if n == 2:
+                    self.skipTest("enough")
+                self.assertEqual(n, 0)
+        print("after the parts")
+
+    def tearDown(self):
+        raise ValueError("in tearDown")
+
+def test_function():
+    pass
+
+result = unittest.main()
+print(result)
+"""
+
+
+def test_unittest_goes_on_after_what_is_wrong_around_tests(board):
+    said = board().exec(CLASSES)
+    for line in (
+        "setUpClass (TestA) ... ERROR",
+        "ValueError: in setUpClass",
+        "test_near (TestB) ... ok",
+        "tearDownClass (TestB) ... ERROR",
+        "runTest (TestC) ... FAIL",
+        "cleaned up",
+        "in the subtest  {'n': 1}: FAIL",
+        "after the parts",
+        "ValueError: in tearDown",
+        "test_function (__main__) ... ok",
+        "Ran 4 tests",
+        "FAILED (failures=2, errors=3)",
+        "<unittest.result.TestResult run=4 errors=3 failures=2>",
+    ):
+        assert f"{line}\n" in said, said
+    assert "never" not in said
+
+
+def test_what_extends_unittest_is_found(board, tmp_path):
+    image = tmp_path / "disk.img"
+    extension = b"from unittest import TestResult, TestRunner, TestSuite\nprint('found')\n"
+    disk.make_fat(image, 16, {"lib/unittest/__main__.py": extension})
+    b = board(drives=[qemu.Drive(image)])
+    assert b.exec("import unittest.__main__; print(unittest.TestCase.__name__)") == (
+        "found\nTestCase\n"
+    )

@@ -8,10 +8,20 @@
 
     sys.exit(not unittest.main().wasSuccessful())
 
-main() prints what became of each test, and a summary.
+main() prints what became of each test, and a summary. What micropython-lib's module has beside
+CPython's is here, too: functions of a module whose names begin with `test` are tests, and of a
+class with `runTest` that is the only one.
 """
 
+import io
 import sys
+
+# Where what extends this module is installed: unittest-discover is unittest/__main__.py.
+__path__ = "/lib/unittest"
+
+# The TestResult that counts, and the test that runs.
+_result = None
+_test = None
 
 
 class SkipTest(Exception):
@@ -26,7 +36,7 @@ def skip(reason):
             test.skipped_because = reason
             return test
 
-        def skipped(self):
+        def skipped(*_):
             raise SkipTest(reason)
 
         return skipped
@@ -45,12 +55,14 @@ def skipUnless(condition, reason):
 def expectedFailure(test):
     """Decorate a test function that passes when it fails."""
 
-    def expected(self):
+    def expected(*args):
         try:
-            test(self)
-        except AssertionError:
+            test(*args)
+        except SkipTest:
+            raise
+        except Exception:
             return
-        self.fail("it was expected to fail")
+        raise AssertionError("it was expected to fail")
 
     return expected
 
@@ -78,7 +90,7 @@ class _Raises:
 
 
 class _SubTest:
-    """What `with self.subTest(...)` enters: a failure in it says what it was given."""
+    """What `with self.subTest(...)` enters: a failure in it is counted, and the test goes on."""
 
     def __init__(self, described):
         self._described = described
@@ -87,14 +99,18 @@ class _SubTest:
         pass
 
     def __exit__(self, kind, exception, traceback):
-        if kind is not None:
-            print("\nin the subtest {}:".format(self._described), end=" ")
+        if kind is None or _result is None or not issubclass(kind, Exception):
+            return False
+        print("\nin the subtest {}:".format(self._described), end=" ")
+        _result._count("{} [{}]".format(_test, self._described), exception)
+        return True
 
 
 class TestCase:
     """Tests: the methods whose names begin with `test`, each run on an object of its own."""
 
     skipped_because = None
+    _cleanups = ()
 
     def setUp(self):
         pass
@@ -109,6 +125,16 @@ class TestCase:
     @classmethod
     def tearDownClass(cls):
         pass
+
+    def addCleanup(self, function, *args, **kwargs):
+        """Have `function` called after tearDown(), the last one first."""
+        self._cleanups += ((function, args, kwargs),)
+
+    def doCleanups(self):
+        while self._cleanups:
+            function, args, kwargs = self._cleanups[-1]
+            self._cleanups = self._cleanups[:-1]
+            function(*args, **kwargs)
 
     def skipTest(self, reason):
         raise SkipTest(reason)
@@ -147,11 +173,11 @@ class TestCase:
     def assertGreaterEqual(self, first, second, msg=None):
         self._check(first >= second, msg, "{!r} is less than {!r}", first, second)
 
-    def assertAlmostEqual(self, first, second, places=7, msg=None, delta=None):
+    def assertAlmostEqual(self, first, second, places=None, msg=None, delta=None):
         near = _near(first, second, places, delta)
         self._check(near, msg, "{!r} is not almost equal to {!r}", first, second)
 
-    def assertNotAlmostEqual(self, first, second, places=7, msg=None, delta=None):
+    def assertNotAlmostEqual(self, first, second, places=None, msg=None, delta=None):
         near = _near(first, second, places, delta)
         self._check(not near, msg, "{!r} is almost equal to {!r}", first, second)
 
@@ -193,9 +219,11 @@ class TestCase:
 def _near(first, second, places, delta):
     if first == second:
         return True
-    if delta is not None:
-        return abs(first - second) <= delta
-    return round(abs(first - second), places) == 0
+    if delta is None:
+        return round(abs(first - second), 7 if places is None else places) == 0
+    if places is not None:
+        raise TypeError("specify delta or places, not both")
+    return abs(first - second) <= delta
 
 
 def _found(pattern, text):
@@ -205,71 +233,164 @@ def _found(pattern, text):
 
 
 class TestResult:
-    """Counts of tests: `testsRun`, `failuresNum`, `errorsNum` and `skippedNum`."""
+    """What became of tests: `testsRun` of them; `failures`, `errors` and `skipped` are lists.
+
+    Each has pairs of a test's name and what was said. Two results can be added.
+    """
 
     def __init__(self):
-        self.testsRun = self.failuresNum = self.errorsNum = self.skippedNum = 0
+        self.testsRun = 0
+        self.failures = []
+        self.errors = []
+        self.skipped = []
+
+    @property
+    def failuresNum(self):
+        return len(self.failures)
+
+    @property
+    def errorsNum(self):
+        return len(self.errors)
+
+    @property
+    def skippedNum(self):
+        return len(self.skipped)
 
     def wasSuccessful(self):
-        return not self.failuresNum and not self.errorsNum
+        return not self.failures and not self.errors
 
-    def run_class(self, case):
+    def __add__(self, other):
+        self.testsRun += other.testsRun
+        self.failures += other.failures
+        self.errors += other.errors
+        self.skipped += other.skipped
+        return self
+
+    def __repr__(self):
+        return "<unittest.result.TestResult run={} errors={} failures={}>".format(
+            self.testsRun, self.errorsNum, self.failuresNum
+        )
+
+    def _count(self, test, exception):
+        """Count `exception`, which ended `test`, and print it."""
+        if isinstance(exception, SkipTest):
+            self.skipped.append((test, str(exception)))
+            print("skipped:", exception)
+            return
+        text = io.StringIO()
+        sys.print_exception(exception, text)
+        if isinstance(exception, AssertionError):
+            self.failures.append((test, text.getvalue()))
+            print("FAIL")
+        else:
+            self.errors.append((test, text.getvalue()))
+            print("ERROR")
+        print(text.getvalue(), end="")
+
+    def _attempt(self, test, step, announce=""):
+        """Call `step()`, and count what it raises. Returns whether it raised nothing."""
+        try:
+            step()
+            return True
+        except Exception as exception:
+            print(announce, end="")
+            self._count(test, exception)
+            return False
+
+    def _run_test(self, name, where, function, case):
+        global _result, _test
+        self.testsRun += 1
+        test = "{} ({})".format(name, where)
+        print(test, end=" ... ")
+        bad = self.failuresNum + self.errorsNum
+        _result, _test = self, test
+        well = self._attempt(test, case.setUp)
+        if well:
+            well = self._attempt(test, function)
+            well = self._attempt(test, case.tearDown) and well
+        while case._cleanups:
+            well = self._attempt(test, case.doCleanups) and well
+        _result = _test = None
+        if well and bad == self.failuresNum + self.errorsNum:
+            print("ok")
+
+    def _run_class(self, case):
         names = [name for name in dir(case) if name.startswith("test")]
+        if hasattr(case, "runTest"):
+            names = ["runTest"]
+        where = case.__name__
         if case.skipped_because is not None:
             self.testsRun += len(names)
-            self.skippedNum += len(names)
-            return
-        case.setUpClass()
-        try:
+            self.skipped += [(name, case.skipped_because) for name in names]
+        elif names and self._attempt_of_class(case, "setUpClass"):
             for name in names:
-                self.run_test(case(), name)
-        finally:
-            case.tearDownClass()
+                one = case()
+                self._run_test(name, where, getattr(one, name), one)
+            self._attempt_of_class(case, "tearDownClass")
 
-    def run_test(self, case, name):
-        self.testsRun += 1
-        print("{} ({})".format(name, type(case).__name__), end=" ... ")
-        try:
-            case.setUp()
-            try:
-                getattr(case, name)()
-            finally:
-                case.tearDown()
-            print("ok")
-        except SkipTest as reason:
-            self.skippedNum += 1
-            print("skipped:", reason)
-        except AssertionError as failure:
-            self.failuresNum += 1
-            print("FAIL")
-            sys.print_exception(failure)
-        except Exception as error:
-            self.errorsNum += 1
-            print("ERROR")
-            sys.print_exception(error)
+    def _attempt_of_class(self, case, name):
+        test = "{} ({})".format(name, case.__name__)
+        return self._attempt(test, getattr(case, name), test + " ... ")
 
-    def print_summary(self):
+
+class TestSuite:
+    """Tests that run together: test cases, functions, and suites."""
+
+    def __init__(self, name=""):
+        self.name = name
+        self._tests = []
+
+    def addTest(self, test):
+        self._tests.append(test)
+
+    def run(self, result):
+        """Run all of it, and count in `result`, which is returned."""
+        for test in self._tests:
+            if isinstance(test, TestSuite):
+                test.run(result)
+            elif isinstance(test, type):
+                result._run_class(test)
+            else:
+                result._run_test(test.__name__, self.name, test, TestCase())
+        return result
+
+    def _load_module(self, module):
+        for name in dir(module):
+            value = getattr(module, name)
+            if isinstance(value, type) and issubclass(value, TestCase):
+                if value is not TestCase:
+                    self.addTest(value)
+            elif name.startswith("test") and callable(value):
+                self.addTest(value)
+
+
+class TestRunner:
+    def run(self, suite):
+        """Run `suite`, print what became of its tests, and return the TestResult."""
+        result = suite.run(TestResult())
         print("-" * 70)
-        print("Ran {} tests\n".format(self.testsRun))
-        if not self.wasSuccessful():
-            print("FAILED (failures={}, errors={})".format(self.failuresNum, self.errorsNum))
-        elif self.skippedNum:
-            print("OK (skipped={})".format(self.skippedNum))
+        print("Ran {} tests\n".format(result.testsRun))
+        if not result.wasSuccessful():
+            form = "FAILED (failures={}, errors={})"
+            print(form.format(result.failuresNum, result.errorsNum))
+        elif result.skipped:
+            print("OK (skipped={})".format(result.skippedNum))
         else:
             print("OK")
+        return result
 
 
-def main(module="__main__"):
-    """Run the test cases of `module`, its name or itself, and print what became of them.
+TextTestRunner = TestRunner
 
-    Returns the TestResult.
+
+def main(module="__main__", testRunner=None):
+    """Run the tests of `module`, its name or itself, and print what became of them.
+
+    Returns the TestResult. `testRunner` runs them in the place of a TestRunner.
     """
     if isinstance(module, str):
         module = __import__(module)
-    result = TestResult()
-    for name in dir(module):
-        value = getattr(module, name)
-        if isinstance(value, type) and issubclass(value, TestCase) and value is not TestCase:
-            result.run_class(value)
-    result.print_summary()
-    return result
+    runner = testRunner or TestRunner
+    suite = TestSuite(module.__name__)
+    suite._load_module(module)
+    return (runner() if isinstance(runner, type) else runner).run(suite)
