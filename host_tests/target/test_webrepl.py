@@ -430,3 +430,31 @@ def test_the_foreground_waits_for_a_guest(guests):
     b.write(b"webrepl.stop()\r")
     with pytest.raises(EOFError):
         guest.read_until(b"nothing of the kind")
+
+
+def test_setup_has_it_start_with_the_board(guests):
+    b = guests.board
+
+    def answer(question, text):
+        b.read_until(question)
+        b.write(text + b"\r")
+
+    b.write(b"f = open('/boot.py', 'w'); f.write('x = 1'); f.close(); import webrepl_setup\r")
+    answer(b"all as it is: ", b"e")
+    answer(b"or more): ", b"abc")
+    answer(b"or more): ", b"a new one")
+    answer(b"Once more: ", b"another")
+    answer(b"or more): ", b"a new one")
+    answer(b"Once more: ", b"a new one")
+    b.read_until(b"next start on.\r\n>>> ")
+    b.write(b"\x04")
+    b.read_until(b"\n>>> ")
+    guest = guests(b"a new one")
+    guest.read_until(b"connected\r\n>>> ")
+    guest.type(b"print(x)\r")
+    guest.read_until(b"\r\n1\r\n>>> ")
+    b.write(b"import webrepl_setup\r")
+    answer(b"the board: yes\r\n", b"d")
+    b.read_until(b"next start on.\r\n>>> ")
+    b.write(b"print(open('/boot.py').read())\r")
+    b.read_until(b"\r\nx = 1\r\n")

@@ -76,7 +76,7 @@ def start(port=8266, password=None, accept_handler=None):
     """
     global _password, _wrong
     stop()
-    _password = _checked(_configured() if password is None else password)
+    _password = checked_password(_configured() if password is None else password)
     _wrong = 0
     setup_conn(port, accept_handler or accept_conn)
 
@@ -143,7 +143,8 @@ def _configured():
     return webrepl_cfg.PASS
 
 
-def _checked(password):
+def checked_password(password):
+    """`password` as bytes. ValueError if it is too short or too long."""
     encoded = password.encode()
     if len(encoded) < _SHORTEST_PASSWORD:
         raise ValueError("the password is too short: 4 characters are the least")
