@@ -174,6 +174,11 @@ def test_the_serial_number(version, serial):
     assert disk.device_id == serial[:20].decode("latin-1")
 
 
+def test_the_serial_number_has_nothing_that_a_terminal_obeys():
+    _, disk = make(2, serial=b"a\x1b[2Jb\n\x7f\x9b\xa0")
+    assert disk.device_id == "a?[2Jb???\xa0"
+
+
 @VERSIONS
 def test_a_disk_without_a_serial_number(version):
     model, disk = make(version)

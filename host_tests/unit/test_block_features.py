@@ -223,6 +223,25 @@ def test_nothing_is_sent_if_one_of_the_blocks_is_beyond_the_disk(write):
     assert not model.log and not requests.submitted
 
 
+def replace(requests):
+    requests.blocks = type(requests.blocks)("I", [1])
+
+
+def shorten(requests):
+    del requests.blocks[1]
+
+
+@pytest.mark.parametrize("spoil", [replace, shorten])
+def test_nothing_is_sent_with_other_blocks_than_the_prepared_ones(spoil):
+    model, disk = make()
+    requests = disk.prepare(bytearray(2 * SECTOR), 2)
+    spoil(requests)
+    for call in (requests.read, requests.write, lambda: disk.submit(requests)):
+        with pytest.raises(ValueError, match="blocks is to be filled in, with 2 numbers"):
+            call()
+    assert not model.log and not requests.submitted
+
+
 def test_a_disk_that_is_not_to_be_written_refuses_all_of_them():
     model, disk = make(read_only=True)
     requests = disk.prepare(bytearray(SECTOR))
@@ -246,5 +265,5 @@ def test_a_block_size_of_ones_own(block_size):
 
 @pytest.mark.parametrize("block_size", [0, 256, 1000, 131072])
 def test_a_block_size_that_is_none(block_size):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=f"block_size={block_size} is no power of two from"):
         make(driver={"block_size": block_size})

@@ -251,6 +251,14 @@ def test_commands():
     ]
 
 
+@pytest.mark.parametrize("filters", [([b"short"], []), ([], [b"multi1", b"too long"])])
+def test_an_address_of_another_length_is_no_filter(filters):
+    model, net = make()
+    with pytest.raises(ValueError, match="has not 6 bytes"):
+        net.set_filters(*filters)
+    assert model.commands == []
+
+
 def test_commands_that_cannot_be_had():
     _, net = make(features=0)
     with pytest.raises(OSError):

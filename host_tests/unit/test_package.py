@@ -56,6 +56,15 @@ def test_an_unknown_name():
         mpy_virtio.Blokc  # noqa: B018
 
 
+@pytest.mark.parametrize("size, twin", [(4, "hot_viper"), (8, "hot_bytecode")])
+def test_viper_code_is_for_addresses_of_a_word(monkeypatch, size, twin):
+    monkeypatch.setattr("uctypes.sizeof", lambda layout: size)
+    spec = importlib.util.find_spec("mpy_virtio.queue.hot")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.twin.__name__ == "mpy_virtio.queue." + twin
+
+
 def on_riscv(monkeypatch):
     machine = "QEMU virt with RV32IMAC"
     monkeypatch.setattr(sys.implementation, "_machine", machine, raising=False)

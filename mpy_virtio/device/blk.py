@@ -168,7 +168,11 @@ class Block(Device):
         if block_size is None:
             block_size = own
         elif not own <= block_size <= _MAX_BLOCK_SIZE or block_size & (block_size - 1):
-            raise ValueError("a block size is a power of two from {} to 65536".format(own))
+            raise ValueError(
+                "block_size={} is no power of two from the disk's {} to 65536".format(
+                    block_size, own
+                )
+            )
         self._own_block_size = own
         self.block_size = block_size
         self._shift = 0
@@ -303,11 +307,16 @@ class Block(Device):
     def device_id(self):
         """The disk's serial number, as a string of up to 20 characters (VIRTIO_BLK_T_GET_ID).
 
-        A byte that is not ASCII is the character of that number.
+        A byte that is not ASCII is the character of that number, or "?" if that is a control
+        character.
         """
         name = bytearray(_ID_SIZE)
         self.command(_T_GET_ID, name)
-        return "".join(chr(byte) for byte in bytes(name).split(b"\0", 1)[0])
+        # Both halves of Latin-1 begin with 32 of these, and the first one ends with another.
+        return "".join(
+            "?" if byte & 0x7F < 32 or byte == 127 else chr(byte)
+            for byte in bytes(name).split(b"\0", 1)[0]
+        )
 
     def deinit(self):
         """Flush, and reset the device."""

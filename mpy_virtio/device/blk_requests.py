@@ -32,8 +32,9 @@ class Requests:
     """`count` requests of a disk, for the equal parts of `buf`, as Block.prepare() makes them.
 
     `blocks` is an array("I"): part n of `buf` is about block `blocks[n]` and those that follow.
-    It is to be filled in before read(), write() and Block.submit(). Nothing is allocated by any of
-    them. The buffer belongs to the device from Block.submit() to finish(), while `submitted`.
+    It is to be filled in before read(), write() and Block.submit(), which raise ValueError if it
+    is another one, or has become shorter. Nothing is allocated by any of them. The buffer belongs
+    to the device from Block.submit() to finish(), while `submitted`.
     """
 
     def __init__(self, disk, buf, count=1):
@@ -43,7 +44,7 @@ class Requests:
             raise ValueError("each part of the buffer has to be whole blocks")
         if size > disk._transfer:
             raise ValueError("the device takes {} bytes in a request".format(disk._transfer))
-        self.blocks = array("I", bytes(4 * count))
+        self.blocks = self._blocks = array("I", bytes(4 * count))
         self.submitted = False
         self.following = None
         self._disk = disk
@@ -116,6 +117,9 @@ class Requests:
             raise OSError(EALREADY)
         if kind and self._disk.read_only:
             raise OSError(EROFS)
+        # Viper code looks neither at the type nor at the length.
+        if self.blocks is not self._blocks or len(self.blocks) < self._count:
+            raise ValueError("blocks is to be filled in, with {} numbers".format(self._count))
         if not _aim(jobs, self.blocks, kind):
             # The disk may have become larger.
             jobs[_JOBS_LIMIT] = self._disk.limit_of(self._size)

@@ -269,7 +269,7 @@ class Net(Device):
     def set_filters(self, unicast=(), multicast=()):
         """Receive frames for these addresses of 6 bytes only, besides the card's own.
 
-        OSError if it cannot be had.
+        OSError if it cannot be had, ValueError for an address of another length.
         """
         # Each in a buffer of its own, as legacy devices want it (5.1.6.6).
         self._command(_MAC_TABLE_SET, (_table(unicast), _table(multicast)), F_CTRL_RX)
@@ -302,6 +302,9 @@ class Net(Device):
 
 
 def _table(macs):
+    for mac in macs:
+        if len(mac) != _MAC_SIZE:
+            raise ValueError("the address {} has not 6 bytes".format(mac))
     return len(macs).to_bytes(4, "little") + b"".join(macs)
 
 

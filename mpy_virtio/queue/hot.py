@@ -39,7 +39,14 @@ WAITING, FLYING and LOST.
 - `lose(state)`: the device was reset; all jobs that it had are LOST.
 """
 
+from uctypes import PTR, UINT8, sizeof
+
+# Viper code has an address in a word of `state` and `jobs`.
+_ADDRESS_SIZE = 4
+
 try:
+    if sizeof({"address": (PTR, UINT8)}) > _ADDRESS_SIZE:
+        raise NotImplementedError
     # It is there, and compiles, where the CPU has an emitter.
     from mpy_virtio.queue import hot_viper as twin  # noqa: F401
 except (ImportError, SyntaxError, ValueError, NotImplementedError):
