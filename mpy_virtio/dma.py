@@ -3,6 +3,7 @@
 from uctypes import addressof
 
 from mpy_virtio.layouts import align_up
+from mpy_virtio.port import memory
 
 
 class Buffer:
@@ -13,7 +14,7 @@ class Buffer:
     """
 
     def __init__(self, size, align=16):
-        block = bytearray(size + align - 1)
+        block = memory(size + align - 1)
         start = addressof(block)
         self.addr = align_up(start, align)
         offset = self.addr - start

@@ -88,6 +88,10 @@ release = getattr(virt, "release", _nothing)
 held = getattr(virt, "held", _never)
 wait = getattr(virt, "wait", _idle)
 
+# memory(size) is a bytearray of zeroes for a device to write into. Where the firmware can, the
+# garbage collector does not look into it for references.
+memory = getattr(virt, "memory", bytearray)
+
 # The address of a word that is not 0 in a hard handler; 0 where the firmware does not say.
 HARD = getattr(virt, "HARD", 0)
 

@@ -6,6 +6,7 @@
 #include "allocator.h"
 #include "blocks.h"
 #include "heap.h"
+#include "opaque.h"
 
 // What is larger has a length that is no small integer, which len() would get wrong.
 #define MOST_BYTES ((size_t)MP_SMALL_INT_MAX)
@@ -20,8 +21,8 @@ typedef struct {
 } run_t;
 
 // Where a search begins: in front of `begin[k]` no run of 2**k free blocks starts, as far as is
-// known. They do not decrease with k. Blocks that become free next to others may make a longer run
-// than is known of; a search that finds nothing begins anew.
+// known. Blocks that become free next to others may make a longer run than is known of; a search
+// that finds nothing begins anew.
 static uint8_t *begin[8 * sizeof(size_t)];
 
 void allocator_begin_anew(void) {
@@ -29,18 +30,13 @@ void allocator_begin_anew(void) {
 }
 
 static unsigned int class_of(size_t count) {
-    return count == 1 ? 0 : 63 - __builtin_clzll(count);
+    return 8 * sizeof(long) - 1 - __builtin_clzl(count);
 }
 
-static void begin_later(unsigned int class, uint8_t *address) {
-    for (; class < MP_ARRAY_SIZE(begin) && begin[class] < address; ++class) {
-        begin[class] = address;
-    }
-}
-
-static void begin_earlier(unsigned int class, uint8_t *address) {
-    for (++class; class > 0 && begin[class - 1] > address; --class) {
-        begin[class - 1] = address;
+// That so many blocks are free now.
+static void begin_earlier(size_t count, uint8_t *address) {
+    for (unsigned int class = 0; count != 0; ++class, count >>= 1) {
+        begin[class] = MIN(begin[class], address);
     }
 }
 
@@ -64,7 +60,6 @@ static bool find_in_area(run_t *run, size_t count, size_t worth, uint8_t **passe
             if (free & 1) {
                 if (++length == count) {
                     run->block = block + 1 - count;
-                    run->count = count;
                     return true;
                 }
             } else if (length > 0) {
@@ -81,6 +76,11 @@ static bool find_in_area(run_t *run, size_t count, size_t worth, uint8_t **passe
     return false;
 }
 
+// Where a search that begins at `from` begins in this area.
+static size_t block_from(const area_t *area, const uint8_t *from) {
+    return from > area->gc_pool_start ? (size_t)(from - area->gc_pool_start) / BLOCK_SIZE : 0;
+}
+
 static bool find(run_t *run, size_t count) {
     unsigned int class = class_of(count);
     uint8_t *from = begin[class];
@@ -90,9 +90,9 @@ static bool find(run_t *run, size_t count) {
             continue;
         }
         run->area = area;
-        run->block = from > area->gc_pool_start ? (size_t)(from - area->gc_pool_start) / BLOCK_SIZE : 0;
+        run->block = block_from(area, from);
         if (find_in_area(run, count, (size_t)1 << class, &passed)) {
-            begin_later(class, passed != NULL ? passed : block_address(area, run->block + count));
+            begin[class] = passed != NULL ? passed : block_address(area, run->block + count);
             return true;
         }
     }
@@ -125,15 +125,9 @@ static size_t end_of_kind(const area_t *area, size_t block, size_t end, unsigned
     return block;
 }
 
-static void set_kind(area_t *area, size_t block, unsigned int kind) {
-    uint8_t *byte = &area->gc_alloc_table_start[block / BLOCKS_IN_BYTE];
-    unsigned int shift = 2 * (block % BLOCKS_IN_BYTE);
-    *byte = (*byte & ~(3 << shift)) | kind << shift;
-}
-
 static void set_kinds(area_t *area, size_t block, size_t end, unsigned int kind) {
     for (; block < end && block % BLOCKS_IN_BYTE != 0; ++block) {
-        set_kind(area, block, kind);
+        block_set_kind(area, block, kind);
     }
     if (end - block >= BLOCKS_IN_BYTE) {
         size_t bytes = (end - block) / BLOCKS_IN_BYTE;
@@ -141,16 +135,8 @@ static void set_kinds(area_t *area, size_t block, size_t end, unsigned int kind)
         block += bytes * BLOCKS_IN_BYTE;
     }
     for (; block < end; ++block) {
-        set_kind(area, block, kind);
+        block_set_kind(area, block, kind);
     }
-}
-
-static uint8_t *finaliser_flags(const run_t *object) {
-    return &object->area->gc_finaliser_table_start[object->block / FLAGS_IN_BYTE];
-}
-
-static unsigned int finaliser_flag(const run_t *object) {
-    return 1 << object->block % FLAGS_IN_BYTE;
 }
 
 static run_t object_at(const void *address) {
@@ -163,34 +149,55 @@ static run_t object_at(const void *address) {
     return (run_t) { area, block, end - block };
 }
 
-// Makes blocks behind an object, which are free, part of it.
+// Makes free blocks behind those of an object part of it, so that it has `count`, with zeroes.
 static void add_tail(run_t *object, size_t count) {
     area_t *area = object->area;
+    size_t block = object->block + object->count;
     size_t end = object->block + count;
-    set_kinds(area, object->block + object->count, end, BLOCK_TAIL);
+    set_kinds(area, block, end, BLOCK_TAIL);
     area->gc_last_used_block = MAX(area->gc_last_used_block, end - 1);
-    memset(block_address(area, object->block + object->count), 0,
-        (count - object->count) * BLOCK_SIZE);
+    memset(block_address(area, block), 0, (end - block) * BLOCK_SIZE);
+    object->count = count;
 }
 
+// What gc_alloc() was told of an object.
+static unsigned int flags_of(const run_t *object) {
+    return (block_flag(object->area, object->block) ? GC_ALLOC_FLAG_HAS_FINALISER : 0)
+        | (object->count > 1 && block_flag(object->area, object->block + 1) ? OPAQUE : 0);
+}
+
+static void set_flags(run_t *object, unsigned int flags) {
+    block_set_flag(object->area, object->block, flags & GC_ALLOC_FLAG_HAS_FINALISER);
+    if (object->count > 1) {
+        block_set_flag(object->area, object->block + 1, flags & OPAQUE);
+    }
+}
+
+// Frees all but the first `count` blocks of an object.
 static void free_from(run_t *object, size_t count) {
+    if (count < 2) {
+        set_flags(object, count == 0 ? 0 : flags_of(object) & ~OPAQUE);
+    }
     size_t block = object->block + count;
     set_kinds(object->area, block, object->block + object->count, BLOCK_FREE);
-    begin_earlier(class_of(object->count - count), block_address(object->area, block));
+    begin_earlier(object->count - count, block_address(object->area, block));
 }
 
 static size_t blocks_for(size_t bytes) {
     return bytes / BLOCK_SIZE + (bytes % BLOCK_SIZE != 0);
 }
 
+static bool collection_is_due(void) {
+    return MP_STATE_MEM(gc_auto_collect_enabled)
+        && MP_STATE_MEM(gc_alloc_amount) >= MP_STATE_MEM(gc_alloc_threshold);
+}
+
 // Collects, if that may be, and grows the heap if it has to.
 static bool find_or_make_room(run_t *run, size_t count) {
-    bool may_collect = MP_STATE_MEM(gc_auto_collect_enabled);
-    bool due = MP_STATE_MEM(gc_alloc_amount) >= MP_STATE_MEM(gc_alloc_threshold);
-    if (!(may_collect && due) && find_anywhere(run, count)) {
+    if (!collection_is_due() && find_anywhere(run, count)) {
         return true;
     }
-    if (may_collect) {
+    if (MP_STATE_MEM(gc_auto_collect_enabled)) {
         gc_collect();
         heap_grow_beyond_used();
         if (find_anywhere(run, count)) {
@@ -200,25 +207,57 @@ static bool find_or_make_room(run_t *run, size_t count) {
     return heap_grow(count) && find_anywhere(run, count);
 }
 
+// The first free block, for an object of one, as most are. Returns NULL if there is none from where
+// the search begins.
+static void *take_one(void) {
+    for (area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
+        if (begin[0] >= area->gc_pool_end) {
+            continue;
+        }
+        const kinds_t *kinds = (const kinds_t *)area->gc_alloc_table_start;
+        size_t block = block_from(area, begin[0]);
+        size_t end = block_count(area);
+        uintptr_t free = blocks_free(kinds[block / BLOCKS_IN_KINDS]);
+        free >>= 2 * (block % BLOCKS_IN_KINDS);
+        while (free == 0 && (block = (block | (BLOCKS_IN_KINDS - 1)) + 1) < end) {
+            free = blocks_free(kinds[block / BLOCKS_IN_KINDS]);
+        }
+        if (free == 0) {
+            continue;
+        }
+        for (; !(free & 1); free >>= 2) {
+            ++block;
+        }
+        block_set_kind(area, block, BLOCK_HEAD);
+        area->gc_last_used_block = MAX(area->gc_last_used_block, block);
+        begin[0] = block_address(area, block + 1);
+        return memset(block_address(area, block), 0, BLOCK_SIZE);
+    }
+    return NULL;
+}
+
 void *__wrap_gc_alloc(size_t bytes, unsigned int flags) {
     size_t count = blocks_for(bytes);
     if (count == 0 || bytes > MOST_BYTES || gc_is_locked()) {
         return NULL;
     }
+    if (count == 1 && flags == 0 && !collection_is_due()) {
+        void *address = take_one();
+        if (address != NULL) {
+            ++MP_STATE_MEM(gc_alloc_amount);
+            return address;
+        }
+    }
     run_t object;
     if (!find_or_make_room(&object, count)) {
         return NULL;
     }
-    object.count = 1;
-    set_kind(object.area, object.block, BLOCK_HEAD);
-    void *address = block_address(object.area, object.block);
-    memset(address, 0, BLOCK_SIZE);
+    object.count = 0;
     add_tail(&object, count);
-    if (flags & GC_ALLOC_FLAG_HAS_FINALISER) {
-        *finaliser_flags(&object) |= finaliser_flag(&object);
-    }
+    block_set_kind(object.area, object.block, BLOCK_HEAD);
+    set_flags(&object, flags);
     MP_STATE_MEM(gc_alloc_amount) += count;
-    return address;
+    return block_address(object.area, object.block);
 }
 
 void __wrap_gc_free(void *address) {
@@ -227,7 +266,6 @@ void __wrap_gc_free(void *address) {
         return;
     }
     run_t object = object_at(address);
-    *finaliser_flags(&object) &= ~finaliser_flag(&object);
     free_from(&object, 0);
 }
 
@@ -250,16 +288,17 @@ void *__wrap_gc_realloc(void *address, size_t bytes, bool allow_move) {
         }
         return address;
     }
-    size_t end = MIN(object.block + count, block_count(object.area));
-    if (end_of_kind(object.area, object.block + object.count, end, BLOCK_FREE) == object.block + count) {
+    size_t tail = object.block + object.count;
+    size_t end = object.block + count;
+    if (end <= block_count(object.area)
+        && end_of_kind(object.area, tail, end, BLOCK_FREE) == end) {
         add_tail(&object, count);
         return address;
     }
     if (!allow_move) {
         return NULL;
     }
-    bool has_finaliser = *finaliser_flags(&object) & finaliser_flag(&object);
-    void *moved = __wrap_gc_alloc(bytes, has_finaliser ? GC_ALLOC_FLAG_HAS_FINALISER : 0);
+    void *moved = __wrap_gc_alloc(bytes, flags_of(&object));
     if (moved != NULL) {
         memcpy(moved, address, object.count * BLOCK_SIZE);
         __wrap_gc_free(address);

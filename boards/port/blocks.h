@@ -26,6 +26,22 @@ static inline unsigned int block_kind(const mp_state_mem_area_t *area, size_t bl
     return area->gc_alloc_table_start[block / BLOCKS_IN_BYTE] >> 2 * (block % BLOCKS_IN_BYTE) & 3;
 }
 
+static inline void block_set_kind(mp_state_mem_area_t *area, size_t block, unsigned int kind) {
+    uint8_t *byte = &area->gc_alloc_table_start[block / BLOCKS_IN_BYTE];
+    unsigned int shift = 2 * (block % BLOCKS_IN_BYTE);
+    *byte = (*byte & ~(3 << shift)) | kind << shift;
+}
+
+static inline bool block_flag(const mp_state_mem_area_t *area, size_t block) {
+    return area->gc_finaliser_table_start[block / FLAGS_IN_BYTE] >> block % FLAGS_IN_BYTE & 1;
+}
+
+static inline void block_set_flag(mp_state_mem_area_t *area, size_t block, bool flag) {
+    uint8_t *byte = &area->gc_finaliser_table_start[block / FLAGS_IN_BYTE];
+    unsigned int shift = block % FLAGS_IN_BYTE;
+    *byte = (*byte & ~(1 << shift)) | flag << shift;
+}
+
 static inline void *block_address(const mp_state_mem_area_t *area, size_t block) {
     return area->gc_pool_start + block * BLOCK_SIZE;
 }

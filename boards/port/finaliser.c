@@ -35,8 +35,7 @@ static void mark_the_rest(void) {
                 unsigned int kind = block_kind(area, block);
                 marked = kind == BLOCK_MARKED || (marked && kind == BLOCK_TAIL);
                 if (marked) {
-                    gc_collect_root(block_address(area, block),
-                        BLOCK_SIZE / sizeof(void *));
+                    gc_collect_root(block_address(area, block), BLOCK_SIZE / sizeof(void *));
                 }
             }
         }
@@ -115,6 +114,7 @@ void finaliser_keep(void) {
     if (more) {
         for_each(BLOCK_HEAD, mark);
     }
+    mark_the_rest();
 }
 
 // ---- Afterwards.

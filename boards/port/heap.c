@@ -7,6 +7,7 @@
 #include "finaliser.h"
 #include "heap.h"
 #include "memory.h"
+#include "opaque.h"
 #include "script.h"
 
 // The heap is a few areas, each a piece of RAM as large as there is. In front are the tables for
@@ -139,9 +140,11 @@ void heap_info(gc_info_t *info) {
 }
 
 void heap_collect(void) {
+    opaque_hide();
     gc_collect_start();
     gc_helper_collect_regs_and_stack();
     finaliser_keep();
+    opaque_show();
     gc_collect_end();
     allocator_begin_anew();
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "py/gc.h"
 #include "py/mphal.h"
 #include "py/obj.h"
 #include "py/runtime.h"
@@ -11,6 +12,7 @@
 #include "cpu.h"
 #include "device_tree.h"
 #include "modvirt.h"
+#include "opaque.h"
 #include "virt_irq.h"
 
 // exit(status=0): ends QEMU, which exits with `status` (0 to 255).
@@ -69,6 +71,20 @@ static mp_obj_t virt_disk_error(mp_obj_t device) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(virt_disk_error_obj, virt_disk_error);
 
+// memory(size): a bytearray of zeroes for a device. The garbage collector does not look into it.
+static mp_obj_t virt_memory(mp_obj_t size_in) {
+    mp_int_t size = mp_obj_get_int(size_in);
+    if (size < 0) {
+        mp_raise_msg_varg(&mp_type_ValueError, MP_ERROR_TEXT("size %d is negative"), (int)size);
+    }
+    void *memory = gc_alloc(MAX(size, 1), OPAQUE);
+    if (memory == NULL) {
+        m_malloc_fail(size);
+    }
+    return mp_obj_new_bytearray_by_ref(size, memory);
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(virt_memory_obj, virt_memory);
+
 // DEVICE_TREE: the address of the device tree, 0 if there is none. HARD: that of a word which is
 // not 0 in a hard handler.
 void virt_attr(mp_obj_t self, qstr attr, mp_obj_t *dest) {
@@ -95,6 +111,7 @@ static const mp_rom_map_elem_t virt_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_wait), MP_ROM_PTR(&virt_wait_obj) },
     { MP_ROM_QSTR(MP_QSTR_type_keys), MP_ROM_PTR(&virt_type_keys_obj) },
     { MP_ROM_QSTR(MP_QSTR_disk_error), MP_ROM_PTR(&virt_disk_error_obj) },
+    { MP_ROM_QSTR(MP_QSTR_memory), MP_ROM_PTR(&virt_memory_obj) },
     { MP_ROM_QSTR(MP_QSTR_bootargs), MP_ROM_PTR(&virt_bootargs_obj) },
     { MP_ROM_QSTR(MP_QSTR_Fault), MP_ROM_PTR(&mp_type_Fault) },
     // Where the registers of QEMU's fw_cfg are.

@@ -168,3 +168,53 @@ def test_after_a_reset_the_heap_is_not_taken_for_a_script(board):
     b.qmp("system_reset")
     b.read_until(b"MicroPython")
     b.read_until(b">>> ")
+
+
+@pytest.mark.parametrize("memory, collected", [("bytearray", False), ("virt.memory", True)])
+def test_collector_does_not_look_into_memory_for_devices(board, memory, collected):
+    assert (
+        board().exec(
+            f"""
+            import gc, struct, uctypes, virt
+            memory = {memory}(5000)
+
+            def fill():
+                for i in range(50):
+                    place = uctypes.addressof(bytearray(20000))
+                    struct.pack_into("P", memory, 1000 + 8 * i, place)
+
+            fill()
+            before = gc.mem_alloc()
+            gc.collect()
+            print(before - gc.mem_alloc() > 700_000)
+            """
+        )
+        == f"{collected}\n"
+    )
+
+
+def test_memory_for_devices_stays_and_is_given_back(board):
+    # Twenty times what RAM there is, of which a few are in use.
+    assert (
+        board(memory="32M").exec(
+            """
+            import gc, random, virt
+            random.seed(1)
+            kept = {}
+            for i in range(3000):
+                n = random.choice((1, 10, 33, 100, 5000, 100_000))
+                data = virt.memory(n)
+                if any(data[:40]) or any(data[-40:]):
+                    print("was used before")
+                data[0] = data[-1] = i & 255
+                if n == 5000:
+                    data.extend(data)
+                kept[random.randrange(30)] = (i & 255, data)
+                if i % 100 == 99:
+                    gc.collect()
+            print(all(data[0] == data[-1] == value for value, data in kept.values()))
+            """,
+            120,
+        )
+        == "True\n"
+    )
