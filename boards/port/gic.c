@@ -1,7 +1,10 @@
 // The interrupts of devices, through a GICv2 or a GICv3. Numbers are INTIDs: 16 to 31 belong to
 // the CPU, and 32 is the first of the devices (SPI 0).
 
+#include <string.h>
+
 #include "py/mphal.h"
+#include "device_tree.h"
 #include "hardware.h"
 #include "gic.h"
 
@@ -20,6 +23,7 @@ enum {
     GICD_ISENABLER = 0x100 / 4, // bits
     GICD_ICENABLER = 0x180 / 4, // bits
     GICD_ITARGETSR = 0x800 / 4, // bytes
+    GICD_IGRPMODR = 0xd00 / 4, // bits
 
     GICR_WAKER = 0x14 / 4,
 
@@ -31,6 +35,9 @@ enum {
 
 #define CTLR_ENABLE                 0x01
 #define V3_CTLR_ENABLE_GROUP_1_ARE  0x12
+#define V3_CTLR_ENABLE_SECURE_1     0x04
+#define V3_CTLR_ARE                 0x10
+#define V3_CTLR_DISABLE_SECURITY    0x40
 #define WAKER_PROCESSOR_SLEEP       0x2
 #define WAKER_CHILDREN_ASLEEP       0x4
 #define LOWEST_PRIORITY             0xff
@@ -58,19 +65,43 @@ static void init_version_2(void) {
 }
 
 static void init_version_3(void) {
-    // Group 1 comes as IRQ, group 0 would come as FIQ. As it is, devices interrupt the first CPU.
+    // A CPU in the secure state can enable the secure group 1, which is not there for others.
+    DISTRIBUTOR[GICD_CTLR] = V3_CTLR_ENABLE_SECURE_1 | V3_CTLR_ARE;
+    bool is_secure = DISTRIBUTOR[GICD_CTLR] & V3_CTLR_ENABLE_SECURE_1;
+    // Its own group 1 comes as IRQ, others come as FIQ. As it is, devices interrupt the first CPU.
     for (unsigned int number = 0; number < MICROPY_HW_IRQ_COUNT; number += 32) {
-        frame(number)[GICD_IGROUPR + number / 32] = UINT32_MAX;
+        frame(number)[GICD_IGROUPR + number / 32] = is_secure ? 0 : UINT32_MAX;
+        frame(number)[GICD_IGRPMODR + number / 32] = is_secure ? UINT32_MAX : 0;
     }
-    DISTRIBUTOR[GICD_CTLR] = V3_CTLR_ENABLE_GROUP_1_ARE;
+    if (!is_secure) {
+        DISTRIBUTOR[GICD_CTLR] = V3_CTLR_ENABLE_GROUP_1_ARE;
+    }
     REDISTRIBUTOR[GICR_WAKER] &= ~WAKER_PROCESSOR_SLEEP;
     while (REDISTRIBUTOR[GICR_WAKER] & WAKER_CHILDREN_ASLEEP) {
     }
     cpu_start_gic();
 }
 
+// The CPU does not tell: it may have what a GICv3 takes on a machine that has a GICv2.
+static bool is_version_3(void) {
+    size_t length;
+    const char *compatible = device_tree_property("intc", "compatible", &length);
+    return compatible != NULL && strncmp(compatible, "arm,gic-v3", length) == 0;
+}
+
+void gic_leave_secure_state(void) {
+    if (is_version_3()) {
+        DISTRIBUTOR[GICD_CTLR] = V3_CTLR_DISABLE_SECURITY;
+        return;
+    }
+    for (unsigned int i = 0; i < MICROPY_HW_IRQ_COUNT / 32; ++i) {
+        DISTRIBUTOR[GICD_IGROUPR + i] = UINT32_MAX;
+    }
+    CPU_INTERFACE[GICC_PMR] = LOWEST_PRIORITY;
+}
+
 void irq_init(void) {
-    version_3 = cpu_has_gic_registers();
+    version_3 = is_version_3();
     for (unsigned int number = 0; number < MICROPY_HW_IRQ_COUNT; number += 32) {
         frame(number)[GICD_ICENABLER + number / 32] = UINT32_MAX;
     }

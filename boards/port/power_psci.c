@@ -16,6 +16,8 @@
 #define STATUS_LOST "The exit status is lost, as QEMU runs without -semihosting-config " \
     "enable=on,target=native\r\n"
 
+#define NO_RESET "This machine has no PSCI, as with -machine secure=on: it cannot be reset\r\n"
+
 static void __attribute__((noreturn)) finish(uint32_t function) {
     size_t length;
     const char *method = device_tree_property("psci", "method", &length);
@@ -40,5 +42,10 @@ void power_off(int status) {
 }
 
 void power_reset(void) {
+    size_t length;
+    if (device_tree_property("psci", "method", &length) == NULL) {
+        uart_write(NO_RESET, strlen(NO_RESET));
+        power_off(1);
+    }
     finish(PSCI_SYSTEM_RESET);
 }

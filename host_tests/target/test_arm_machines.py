@@ -8,7 +8,10 @@ pytestmark = pytest.mark.skipif(
     BOARD not in ("VIRT_ARM", "VIRT_AARCH64"), reason="these are of the Arm boards"
 )
 
-CPUS = {"VIRT_ARM": ["cortex-a7", "max"], "VIRT_AARCH64": ["cortex-a72", "max"]}.get(BOARD, [])
+# The a64fx knows GICv3, whatever the machine has.
+CPUS = {"VIRT_ARM": ["cortex-a7", "max"], "VIRT_AARCH64": ["cortex-a72", "a64fx", "max"]}.get(
+    BOARD, []
+)
 
 VARIANTS = [
     *(["-cpu", cpu] for cpu in CPUS),
@@ -16,6 +19,10 @@ VARIANTS = [
     # Starts in hypervisor mode, or at exception level 2; PSCI is called by another instruction.
     ["-machine", "virtualization=on"],
     ["-machine", "virtualization=on,gic-version=3"],
+    # Starts in the secure state, or at exception level 3.
+    ["-machine", "secure=on"],
+    ["-machine", "secure=on,gic-version=3"],
+    ["-machine", "secure=on,virtualization=on"],
     ["-smp", "2"],
 ]
 
@@ -47,7 +54,7 @@ def test_clock_interrupts_devices_and_floats_work(board, variant):
     )
 
 
-@pytest.mark.parametrize("variant", VARIANTS, ids=" ".join)
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if "secure" not in v[1]], ids=" ".join)
 def test_reset_faults_and_end(board, variant, tmp_path):
     script = tmp_path / "script.py"
     script.write_text("""
@@ -63,6 +70,14 @@ raise SystemExit(7)
     b = board(script=script, extra=variant)
     assert b.wait() == 7
     assert b.output == b"load from 0x00000000: nothing is there\r\n"
+
+
+def test_a_reset_that_the_machine_cannot_do_is_told(board, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import machine\nmachine.reset()")
+    b = board(script=script, extra=["-machine", "secure=on"])
+    assert b.wait() == 1
+    assert b"it cannot be reset" in b.output
 
 
 def test_without_semihosting_the_lost_exit_status_is_told(board, tmp_path):

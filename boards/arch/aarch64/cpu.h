@@ -65,12 +65,6 @@ static inline void cpu_write_cntv_ctl(uint32_t control) {
     CPU_WRITE(cntv_ctl_el0, control);
 }
 
-// Whether the interrupt controller is a GICv3, which is part of the CPU: its field of
-// ID_AA64PFR0_EL1.
-static inline bool cpu_has_gic_registers(void) {
-    return (CPU_READ(id_aa64pfr0_el1) >> 24 & 0xf) != 0;
-}
-
 // The CPU's part of a GICv3, by the numbers of its registers, which not every assembler knows by
 // name.
 static inline void cpu_start_gic(void) {

@@ -4,9 +4,9 @@
 #define CNTHCTL_EL2_ALL     3
 #define SPSR_EL1H_MASKED    0x3c5
 #define CPACR_EL1_FPU       (3 << 20)
-#define ICC_SRE_EL2         S3_4_C12_C9_5
-#define ICC_SRE_ENABLED     0xf
-#define ID_AA64PFR0_GIC     (0xf << 24)
+#define SPSR_EL2H_MASKED    0x3c9
+#define SCR_EL3_NORMAL      0x531 /* not secure, 64 bits, HVC */
+#define ID_AA64PFR0_EL2     (0xf << 8)
 
     .macro load_address register, symbol
     adrp \register, \symbol
@@ -22,6 +22,31 @@ _start:
     b.ne park
 
     mrs x0, currentel
+    cmp x0, #(3 << 2)
+    b.ne 4f
+
+    /* With -machine secure=on. Only from here can interrupts be given to the other side. */
+    load_address x0, _trap_stack_end
+    mov sp, x0
+    load_address x0, device_tree
+    ldr x1, =MICROPY_HW_DEVICE_TREE
+    str x1, [x0]
+    bl gic_leave_secure_state
+    mov x0, #SCR_EL3_NORMAL
+    msr scr_el3, x0
+    msr cptr_el3, xzr /* traps nothing */
+    mov x0, #SPSR_EL1H_MASKED
+    mrs x1, id_aa64pfr0_el1
+    tst x1, #ID_AA64PFR0_EL2
+    b.eq 5f
+    mov x0, #SPSR_EL2H_MASKED
+5:
+    msr spsr_el3, x0
+    adr x0, 4f
+    msr elr_el3, x0
+    eret
+4:
+    mrs x0, currentel
     cmp x0, #(2 << 2)
     b.ne 1f
 
@@ -31,12 +56,6 @@ _start:
     mov x0, #CNTHCTL_EL2_ALL
     msr cnthctl_el2, x0
     msr cntvoff_el2, xzr
-    mrs x0, id_aa64pfr0_el1
-    tst x0, #ID_AA64PFR0_GIC
-    b.eq 2f
-    mov x0, #ICC_SRE_ENABLED
-    msr ICC_SRE_EL2, x0
-2:
     mov x0, #0x33ff /* traps nothing */
     msr cptr_el2, x0
     mov x0, #SPSR_EL1H_MASKED

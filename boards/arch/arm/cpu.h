@@ -60,13 +60,6 @@ static inline void cpu_write_cntv_ctl(uint32_t control) {
     __asm volatile ("mcr p15, 0, %0, c14, c3, 1\n isb" : : "r" (control));
 }
 
-// Whether the interrupt controller is a GICv3, which is part of the CPU: its field of ID_PFR1.
-static inline bool cpu_has_gic_registers(void) {
-    uint32_t id_pfr1;
-    __asm volatile ("mrc p15, 0, %0, c0, c1, 1" : "=r" (id_pfr1));
-    return id_pfr1 >> 28 != 0;
-}
-
 // The CPU's part of a GICv3.
 static inline void cpu_start_gic(void) {
     uint32_t one = 1, lowest_priority = 0xff;
