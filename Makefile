@@ -13,6 +13,7 @@
 #   GDB=1          waits for a debugger before the first instruction, and says how to attach it
 #   QEMU_ARGS=     more arguments for QEMU
 # make test        checks the style and runs every test; make unit those that need no QEMU
+#   ALL=1          on all four boards also what is alike on them, which two do for otherwise
 # make firmware    builds build/$BOARD/firmware.elf
 # make conformance runs MicroPython's own test suite on a board, and fails if one of them fails
 # make bench       measures a board beside a bare-metal C program; the figures are in

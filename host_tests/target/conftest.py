@@ -11,6 +11,22 @@ from tools import BOARD, ROOT, disk, firmware
 from tools.board import Board
 from tools.network import tap
 
+# The boards that do for what is alike on all of them: 32 bits with viper, 64 bits without.
+TWO_BOARDS = ("VIRT_RV32", "VIRT_AARCH64")
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "alike: is left out on two of the boards, unless `make test ALL=1` has all."
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    if BOARD not in TWO_BOARDS and not os.environ.get("ALL"):
+        alike = [item for item in items if item.get_closest_marker("alike")]
+        items[:] = [item for item in items if not item.get_closest_marker("alike")]
+        config.hook.pytest_deselected(items=alike)
+
 
 @pytest.fixture(scope="session")
 def firmware_elf():

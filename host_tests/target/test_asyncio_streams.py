@@ -11,6 +11,8 @@ from target.servers import Server, echo, free_port, silent
 from tools import qemu
 from tools.network.authority import make_authority, make_certificate
 
+pytestmark = pytest.mark.alike
+
 CONNECT = """
 import asyncio, network, socket, time
 while not network.LAN().isconnected():

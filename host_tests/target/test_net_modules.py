@@ -20,6 +20,8 @@ from tools.network.authority import make_authority, make_certificate
 from tools.network.gateway import gateway
 from tools.network.switch import Switch
 
+pytestmark = pytest.mark.alike
+
 CONNECT = """
 import network, time
 while not network.LAN().isconnected():

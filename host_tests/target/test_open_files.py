@@ -4,6 +4,8 @@ import pytest
 
 from tools import disk, qemu
 
+pytestmark = pytest.mark.alike
+
 KINDS = ["VfsFat", "VfsLfs1", "VfsLfs2"]
 
 HELPERS = """

@@ -8,6 +8,8 @@ import pytest
 
 from tools import disk, qemu
 
+pytestmark = pytest.mark.alike
+
 SIZE = 24 << 20
 LINUX = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
 BASIC = uuid.UUID("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7")

@@ -13,6 +13,8 @@ from tools.board import BoardError
 from tools.network.authority import make_authority, make_certificate
 from tools.network.switch import Switch
 
+pytestmark = pytest.mark.alike
+
 SETUP = """
 import network, requests, time
 while not network.LAN().isconnected():

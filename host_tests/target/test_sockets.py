@@ -12,6 +12,8 @@ from target.servers import Server, echo, free_port, silent
 from tools import qemu
 from tools.network import tap
 
+pytestmark = pytest.mark.alike
+
 START = """
 import errno, select, socket, time
 

@@ -10,6 +10,8 @@ from target.servers import Server, free_port
 from tools import qemu
 from tools.network.authority import make_authority, make_certificate
 
+pytestmark = pytest.mark.alike
+
 CONNECT = """
 import asyncio, gc, network, socket, ssl, time
 while not network.LAN().isconnected():

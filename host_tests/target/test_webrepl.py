@@ -14,6 +14,8 @@ import pytest
 from target.servers import free_port
 from tools import disk, qemu
 
+pytestmark = pytest.mark.alike
+
 CONNECT = """
 import network, time
 while not network.LAN().isconnected():

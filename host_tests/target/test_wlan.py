@@ -6,6 +6,8 @@ from target.servers import Server
 from tools import qemu
 from tools.board import BoardError
 
+pytestmark = pytest.mark.alike
+
 NETWORK = qemu.Network.parse("user")
 
 # As programs for a Pico W begin.
