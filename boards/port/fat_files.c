@@ -230,16 +230,13 @@ FRESULT safe_f_open(FATFS *fs, FIL *file, const TCHAR *path, BYTE mode) {
 }
 
 FRESULT safe_f_close(FIL *file) {
-    FRESULT result = FR_OK;
+    // Even if it fails: its memory may be free afterwards.
+    forget(file);
     if (is_gone(file)) {
         file->obj.fs = NULL;
-    } else {
-        result = __real_f_close(file);
+        return FR_OK;
     }
-    if (file->obj.fs == NULL) {
-        forget(file);
-    }
-    return result;
+    return __real_f_close(file);
 }
 
 FRESULT safe_f_read(FIL *file, void *data, UINT size, UINT *done) {

@@ -155,7 +155,7 @@ def test_read_only_disk_is_mounted_so(board, tmp_path):
             try:
                 open("/new", "w")
             except OSError as error:
-                print(error)
+                print(error.errno)
         """)
         == "30\n"
     )

@@ -270,3 +270,36 @@ def test_a_place_that_fat_has_no_room_for_is_refused(on_disk):
         print(os.stat("/m/a")[6] == (3 << 20) + 3, open("/m/a", "rb").read(4))
     """)
     assert printed == "28 28 4\n3145728 3\nTrue b'text'\n"
+
+
+def test_files_that_could_not_be_closed_are_not_open(board):
+    b = board()
+    b.exec(HELPERS)
+    printed = b.exec("""
+        class Ram:
+            def __init__(self):
+                self.data = bytearray(64 << 10)
+                self.fails = False
+            def readblocks(self, block, buf):
+                buf[:] = self.data[512 * block : 512 * block + len(buf)]
+            def writeblocks(self, block, buf):
+                if self.fails:
+                    return -5
+                self.data[512 * block : 512 * block + len(buf)] = buf
+            def ioctl(self, op, arg):
+                return {4: 128, 5: 512}.get(op, 0)
+        ram = Ram()
+        vfs.VfsFat.mkfs(ram)
+        vfs.mount(ram, "/m")
+        put("/m/a", "before")
+        results = set()
+        for n in range(1100):
+            file = open("/m/a", "r+")
+            file.write("x")
+            ram.fails = True
+            results.add(tell(file.close))
+            ram.fails = False
+        put("/m/b", "whole")
+        print(results, get("/m/b"))
+    """)
+    assert printed == "{5} whole\n"

@@ -191,9 +191,14 @@ class Worker:
     def forget_dropped(self):
         """Take what is whole for closed; says whether there is nothing else."""
         for name in list(self.dropped):
-            if self.look(name) in self._right_when_closed(name):
+            found = self.look(name)
+            if found in self._right_when_closed(name) and self._is_on_disk(name, found):
                 self.dropped.remove(name)
         return not self.dropped
+
+    def _is_on_disk(self, name, found):
+        # Who reads a file of FAT that somebody else writes is told of what is not on the disk yet.
+        return found is None or os.stat(self.folder + name)[6] == len(found)
 
     def _right_when_closed(self, name):
         if self.intent and self.intent[1] == name:
