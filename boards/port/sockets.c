@@ -7,6 +7,7 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/udp.h"
 #include "sockets.h"
+#include "versions.h"
 
 // ---- Exchanged in MicroPython's code.
 
@@ -14,14 +15,18 @@ static void set_error_callback(struct tcp_pcb *pcb, tcp_err_fn callback);
 static void after_read(struct tcp_pcb *pcb, u16_t length);
 static err_t write_more(struct tcp_pcb *pcb, const void *data, u16_t length, u8_t flags);
 static err_t on_connection(void *listener, struct tcp_pcb *pcb, err_t err);
+#if HAS_PACKET_QUEUES
 static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
     const ip_addr_t *address, u16_t port);
+#endif
 
 #define tcp_err(pcb, callback) set_error_callback(pcb, callback)
 #define tcp_recved(pcb, length) after_read(pcb, length)
 #define tcp_write(pcb, data, length, flags) write_more(pcb, data, length, flags)
 #define tcp_accept(pcb, callback) (tcp_accept)(pcb, on_connection)
+#if HAS_PACKET_QUEUES
 #define udp_recv(pcb, callback, arg) (udp_recv)(pcb, (callback) == NULL ? NULL : on_datagram, arg)
+#endif
 
 #pragma push_macro("MP_ECONNABORTED")
 #pragma push_macro("MP_EWOULDBLOCK")
@@ -39,6 +44,12 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
 #pragma pop_macro("MP_DEFINE_CONST_OBJ_TYPE")
 #pragma pop_macro("MP_EWOULDBLOCK")
 #pragma pop_macro("MP_ECONNABORTED")
+
+#if HAS_PACKET_QUEUES
+#define received(socket) ((socket)->incoming.tcp.pbuf)
+#else
+#define received(socket) ((socket)->incoming.pbuf)
+#endif
 
 // ---- A connection that ends by an error.
 
@@ -66,7 +77,7 @@ static void on_error(void *arg, err_t err) {
         err = ERR_REFUSED;
     }
     bool may_read = socket->state == STATE_PEER_CLOSED
-        || (socket->state == STATE_CONNECTED && socket->incoming.tcp.pbuf != NULL);
+        || (socket->state == STATE_CONNECTED && received(socket) != NULL);
     struct tcp_pcb *lost = may_read ? new_lost(socket, err) : NULL;
     if (lost == NULL) {
         _lwip_tcp_error(socket, err);
@@ -84,7 +95,7 @@ static void after_read(struct tcp_pcb *pcb, u16_t length) {
     lwip_socket_obj_t *socket = pcb->callback_arg;
     if (!is_lost(socket)) {
         (tcp_recved)(pcb, length);
-    } else if (socket->incoming.tcp.pbuf == NULL && !(pcb->flags & TF_RXCLOSED)) {
+    } else if (received(socket) == NULL && !(pcb->flags & TF_RXCLOSED)) {
         _lwip_tcp_error(socket, -pcb->remote_port);
         tcp_abandon(pcb, 0);
     }
@@ -137,6 +148,8 @@ static void abort_waiting(lwip_socket_obj_t *socket) {
 
 // ---- Datagrams.
 
+#if HAS_PACKET_QUEUES
+
 // As many packets as a socket keeps: else those of a few large datagrams that nobody reads would be
 // all that lwIP has.
 #define MAX_PACKETS (PBUF_POOL_SIZE / 4)
@@ -158,6 +171,8 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
         _lwip_udp_incoming(arg, pcb, datagram, address, port);
     }
 }
+
+#endif
 
 // ---- Options.
 

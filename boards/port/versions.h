@@ -12,6 +12,9 @@
 // time.gmtime() and time.mktime() know more than the years 1970 to 2099, in a type of their own.
 #define HAS_TIMESTAMPS              MICROPYTHON_SINCE(1, 26)
 
+// A socket keeps several datagrams that were not read, and not one.
+#define HAS_PACKET_QUEUES           MICROPYTHON_SINCE(1, 26)
+
 // time.localtime() makes its tuple itself, and asks the port for a timeutils_struct_time_t.
 #define LOCALTIME_MAKES_ITS_TUPLE   MICROPYTHON_SINCE(1, 27)
 
