@@ -11,9 +11,16 @@ void tls_set_stream(mbedtls_ssl_context *ssl, void *stream, mbedtls_ssl_send_t *
     mbedtls_ssl_set_bio(ssl, stream, send, receive, receive_timeout);
 }
 
+// Over datagrams others follow on the same socket: the first ends with the demand for a cookie.
+static bool is_connection(const mbedtls_ssl_context *ssl) {
+    return ssl->MBEDTLS_PRIVATE(conf) != NULL
+           && ssl->MBEDTLS_PRIVATE(conf)->MBEDTLS_PRIVATE(transport) == MBEDTLS_SSL_TRANSPORT_STREAM;
+}
+
 void tls_free(mbedtls_ssl_context *ssl) {
     mp_obj_t stream = mbedtls_ssl_get_user_data_p(ssl);
-    bool failed = stream != MP_OBJ_NULL && !mbedtls_ssl_is_handshake_over(ssl);
+    bool failed = stream != MP_OBJ_NULL && is_connection(ssl)
+        && !mbedtls_ssl_is_handshake_over(ssl);
     mbedtls_ssl_free(ssl);
     if (failed) {
         int err;
