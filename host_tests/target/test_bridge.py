@@ -232,17 +232,19 @@ print(ask(s, b"before"))
 works = False
 for i in range(20):
     s.sendto(b"lost", ("10.0.0.2", 7))
-time.sleep_ms(10)
+# lwIP has frames of its own now and then.
+while nic.waiting():
+    time.sleep_ms(1)
 works = True
-print(nic.waiting(), nic.dropped()[1] >= 20)
+print(nic.dropped()[1] >= 20)
 print(ask(s, b"after"))
 """
     )
     assert "ValueError: out of order" in said
-    kept = [line for line in said.splitlines() if line[0] in "(0"]
-    assert kept == [
+    kept = [line for line in said.splitlines() if line[0] in "(TF"]
+    assert [line for line in kept if not line.startswith("Traceback")] == [
         "(b'before', ('10.0.0.2', 7))",
-        "0 True",
+        "True",
         "(b'after', ('10.0.0.2', 7))",
     ]
 
