@@ -14,6 +14,7 @@ void irq_enable(unsigned int number) {
 }
 
 void clint_handle_timer(void);
+void gic_leave_secure_state(void);
 void stack_guard_init(void);
 void mmu_init(void);
 void trap_entry(void);
@@ -23,6 +24,9 @@ void stack_guard_init(void) {
 }
 
 void mmu_init(void) {
+}
+
+void gic_leave_secure_state(void) {
 }
 
 void trap_entry(void) {
