@@ -4,6 +4,8 @@ import pytest
 
 from tools import BOARD, BUILD, firmware, sources
 
+pytestmark = pytest.mark.alike
+
 OLDER = list(sources.SOURCES["micropython"])[1:]
 
 
