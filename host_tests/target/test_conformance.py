@@ -3,6 +3,8 @@
 No test that looks at the clock is among them: these fail on a machine that is too busy.
 """
 
+import pytest
+
 from tools import BOARD, sources
 from tools.conformance.network import NetworkTests
 from tools.conformance.report import Report
@@ -48,6 +50,7 @@ NETWORK = [
 ]
 
 
+@pytest.mark.alike
 def test_a_part_of_the_network_tests(firmware_elf, tmp_path):
     suite = Suite(BOARD, sources.micropython(), tmp_path / "suite")
     tests = [
