@@ -44,7 +44,7 @@ class Cache:
         self._lines = [bytearray(line_size) for _ in range(lines)]
         self._numbers = array("i", [_NONE] * lines)
         self._mask = lines - 1
-        # A handler that comes amid a method, and uses the disk, goes past the lines. They are
+        # A handler that comes during a method, and uses the disk, goes past the lines. They are
         # spoilt by what it writes, and by a write that ended in an exception.
         self._busy = False
         self._spoilt = 0

@@ -80,7 +80,7 @@ call = getattr(virt, "call", None)
 DEVICE_TREE = getattr(virt, "DEVICE_TREE", 0)
 
 # Between hold() and release() no callback is called, and no Ctrl-C is raised; held() says whether
-# callbacks have to wait, for that or because a file system is amid something. wait(ms) sleeps
+# callbacks have to wait, for that or because a file system is at work. wait(ms) sleeps
 # until an interrupt, at most so long, and returns how many Ctrl-C wait. Where a firmware has no
 # such thing callbacks and Ctrl-C come at any jump.
 hold = getattr(virt, "hold", _nothing)
@@ -97,7 +97,7 @@ HARD = getattr(virt, "HARD", 0)
 
 
 def refuse_hard_handler():
-    """OSError(EBUSY) in a hard handler, which may have come amid anything."""
+    """OSError(EBUSY) in a hard handler, which may have come at any point."""
     if HARD and mem32[HARD]:
         raise OSError(EBUSY)
 

@@ -209,7 +209,7 @@ static int call_ioctl(const access_t *a) {
     return result_of(a->block, __real_mp_vfs_blockdev_ioctl(a->device, a->block, a->offset));
 }
 
-// A file system that is amid something gets a number. What is called before that, to mount, gets
+// A file system that is at work gets a number. What is called before that, to mount, gets
 // an exception: some take any number for a size. So does a hard handler, which has none below it.
 mp_obj_t __wrap_mp_vfs_blockdev_ioctl(mp_vfs_blockdev_t *self, uintptr_t op, uintptr_t arg) {
     bool writes = op == MP_BLOCKDEV_IOCTL_BLOCK_ERASE;

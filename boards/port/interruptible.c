@@ -55,7 +55,7 @@ void interruptible_stack_check(void) {
 }
 
 // A number of fewer bytes takes no time. Addresses are such numbers, and bytecode that goes on
-// without a jump may rely on that nothing comes amid it.
+// without a jump may rely on that nothing comes during it.
 #define LARGE_NUMBER 128
 
 // py/mpz.c: a power is many multiplications, and each copies a number of its own, before it changes

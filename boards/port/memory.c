@@ -11,7 +11,7 @@ static uintptr_t round_up(uintptr_t address) {
     return (address + ALIGNMENT - 1) & -(uintptr_t)ALIGNMENT;
 }
 
-// QEMU has the tree near the end of RAM on some machines, or, on large ones, amid it. Returns where
+// QEMU has the tree near the end of RAM on some machines, or, on large ones, within it. Returns where
 // the RAM behind it begins.
 static uintptr_t move_device_tree(uintptr_t start) {
     size_t size = device_tree_size();

@@ -57,7 +57,7 @@ static mp_obj_t virt_release(void) {
 }
 MP_DEFINE_CONST_FUN_OBJ_0(virt_release_obj, virt_release);
 
-// held(): whether callbacks have to wait because a file system or a driver is amid something, or
+// held(): whether callbacks have to wait because a file system or a driver is at work, or
 // anything may be: in a hard handler.
 static mp_obj_t virt_held(void) {
     return mp_obj_new_bool(guard_is_held() || serving || callback_is_hard);

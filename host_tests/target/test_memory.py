@@ -52,7 +52,7 @@ def test_what_is_free_and_what_is_in_use_is_all_the_ram(board):
 
 def test_more_than_a_gib(board):
     # Numbers, and one length, that are as large as a small integer on a 32-bit board, or larger.
-    # QEMU has the device tree amid the RAM on some machines. What is allocated is what the
+    # QEMU has the device tree within the RAM on some machines. What is allocated is what the
     # collector does not look into, which would take its time.
     mib = 1024 * (2 if BOARD == "VIRT_RV32" else 3)  # what there are addresses for
     b = board(memory="3G")

@@ -18,7 +18,7 @@ class Disk:
         self.block_size = block_size
         self.bad = set()
         self.reads = 0
-        self.amid = None  # called when an access is half done
+        self.meanwhile = None  # called when an access is half done
 
     def _place(self, block, buf, offset):
         start = block * self.block_size + offset
@@ -28,9 +28,9 @@ class Disk:
         return slice(start, start + len(buf))
 
     def _interrupt(self):
-        amid, self.amid = self.amid, None
-        if amid is not None:
-            amid()
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
 
     def readblocks(self, block, buf, offset=0):
         self.reads += 1
@@ -143,7 +143,7 @@ def test_an_exception_amid_a_write_spoils_the_cache():
     def fail():
         raise KeyboardInterrupt
 
-    disk.amid = fail
+    disk.meanwhile = fail
     with pytest.raises(KeyboardInterrupt):
         cache.writeblocks(0, b"x" * 100)
     assert read(cache, 0, 100) == b"x" * 100
@@ -166,9 +166,9 @@ def test_a_handler_may_use_the_disk_amid_all(outer, nested):
     for here in (0, 512, 1024):
         for there in (0, 512, 1024):
             read(cache, 512, 16)
-            disk.amid = lambda there=there: do(nested, there, b"n")
+            disk.meanwhile = lambda there=there: do(nested, there, b"n")
             do(outer, here, b"o")
-            disk.amid = None
+            disk.meanwhile = None
             for position in (here, there, 512):
                 for _ in range(2):
                     assert read(cache, position, 64) == disk.image[position : position + 64]

@@ -8,7 +8,7 @@ one that does something else (`ANOTHER`), and a collection: a file that was drop
 the disk in question, or, as then nothing is ever refused, with a guard only, on one of its own.
 Devices that answer at once are modern, with all that a ring can have; those that answer late are
 legacy ones with plain rings. Amid waits for late answers comes Ctrl-C, and, with a guard, the same
-elsewhere and a collection; without a guard, when all else is amid steps, Ctrl-C in `WAITS` only.
+elsewhere and a collection; without a guard, when all else is in steps, Ctrl-C in `WAITS` only.
 """
 
 from errno import ETIMEDOUT
@@ -367,7 +367,7 @@ class Card(Scene):
             lengths[0] = len(frame)
             return 1
 
-        # There is none amid another.
+        # There is none during another.
         sent = self.net.transmit(fill)
         assert sent == 1 or self.net._frames_out.state[BUSY]
         if sent:
@@ -379,7 +379,7 @@ class Card(Scene):
         self.arrived.append(frame)
 
     def nothing_there(self):
-        """Whether there is no frame: the other has them all, or is amid handing them out."""
+        """Whether there is no frame: the other has them all, or is handing them out."""
         return not self.arrived or self.net._frames_in.state[BUSY]
 
     def receive(self, who):
@@ -616,7 +616,7 @@ def test_a_collection(at_jump, guarded, scene, name):
 
 @pytest.mark.parametrize("driver", [False, True], ids=["a_users", "a_drivers"])
 def test_a_handler_hears_of_everything(at_jump, guarded, monkeypatch, driver):
-    """A user's never amid what is held, a driver's in its waits; interrupts come at any jump."""
+    """A user's never while something is held, a driver's in its waits; interrupts at any jump."""
     interrupts.install(monkeypatch)
     model = BlockModel(bytes(range(256)) * 16, features=EVENT_IDX, irq=LINE)
     disk = Block(MMIOTransport(model.address, irq=LINE))

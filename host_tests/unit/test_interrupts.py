@@ -227,7 +227,7 @@ def test_undefined_bits_are_not_acknowledged(pair):
 
 @RINGS
 def test_a_handler_may_use_the_queue_wherever_the_main_program_is(pair, at_jump, capsys, features):
-    """It takes answers, finishes them and makes requests, amid any method of the same queue."""
+    """It takes answers, finishes them and makes requests, during any method of the same queue."""
     jump = 0
     came = True
     while came:

@@ -320,7 +320,7 @@ MUTANTS = {
         "pass",
         "test_block.py",
     ),
-    "a step begun amid another": (
+    "a step begun during another": (
         "queue/step.py",
         "if state[_STEP] or HARD and mem32[HARD]:\n        release()",
         "if HARD and mem32[HARD]:\n        release()",
@@ -344,7 +344,7 @@ MUTANTS = {
         "        raise",
         "test_refusals.py",
     ),
-    "jobs sent amid a step, in viper": (
+    "jobs sent during a step, in viper": (
         "queue/hot_viper.py",
         "if q[_STEP] | ptr32(q[_HARD])[0]:\n        return _REFUSED\n    following",
         "if False:\n        return _REFUSED\n    following",
@@ -362,7 +362,7 @@ MUTANTS = {
         "if False:\n        # The jobs",
         "test_refusals.py",
     ),
-    "descriptors recycled amid a step": (
+    "descriptors recycled during a step": (
         "queue/split.py",
         "        refuse(self.state)\n        return self._finish(token)",
         "        return self._finish(token)",
@@ -416,7 +416,7 @@ MUTANTS = {
         "if False:",
         "test_cache.py",
     ),
-    "a user's handler called amid what is held": (
+    "a user's handler called while something is held": (
         "queue/split.py",
         "if held() and not self._driver:",
         "if False:",

@@ -1,4 +1,4 @@
-"""What comes amid a step of the queue, or in a hard handler, is refused, and changes nothing."""
+"""What comes during a step of the queue, or in a hard handler, is refused, and changes nothing."""
 
 import sys
 
@@ -33,7 +33,7 @@ def hard_word(monkeypatch):
 
 @pytest.fixture(params=["amid_a_step", "in_a_hard_handler"])
 def interrupt(request, hard_word):
-    """A function that calls another as a handler of that kind would, amid a use of `queue`."""
+    """A function that calls another as a handler of that kind would, during a use of `queue`."""
 
     def call(queue, function):
         amid_a_step = request.param == "amid_a_step"

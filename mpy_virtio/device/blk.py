@@ -726,7 +726,7 @@ def aim_at(jobs, sector):
 
 
 def is_refused(error):
-    """Whether it says that nothing was done, since it came amid a step or in a hard handler."""
+    """Whether it says that nothing was done, since it came during a step or in a hard handler."""
     return isinstance(error, OSError) and error.args and error.args[0] == EBUSY
 
 

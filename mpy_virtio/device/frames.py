@@ -114,13 +114,13 @@ class FrameQueue(VirtQueue):
         return _give(self._frames, 0)
 
     def deliver(self, take, most=32):
-        """Have `take(buffers, lengths, offset, count)` called with frames that were received.
+        """Call `take(buffers, lengths, offset, count)` with frames that were received.
 
         `count` frames, `most` at a time, are in `buffers`, a list of memoryviews: that in
         `buffers[i]` begins at `offset`, behind its header, and has `lengths[i]` bytes, 0 if it was
         longer than a frame can be, and is lost. They are the device's again when `take` has
         returned. Returns how many there were, and 0 if there is none, and `take` is not called
-        then; nor is it amid another deliver(). If there were fewer than `most`, and others are
+        then, nor during another deliver(). If there were fewer than `most`, and others are
         there, the handler is called.
         """
         frames = self._frames
@@ -141,11 +141,11 @@ class FrameQueue(VirtQueue):
         return count
 
     def transmit(self, fill, most=32):
-        """Have `fill(buffers, lengths, offset, count)` called for frames to be sent.
+        """Call `fill(buffers, lengths, offset, count)` for frames to be sent.
 
         It puts up to `count` of them into `buffers` as deliver() has them, sets their lengths, and
         returns how many there are. They are sent. Returns their number; 0 if there is no room
-        either, and `fill` is not called then; nor is it amid another transmit().
+        either, and `fill` is not called then, nor during another transmit().
         """
         frames = self._frames
         inner = self.state[_BUSY]

@@ -3,7 +3,7 @@
 The queue's handler takes in what the device has returned, and wakes the tasks to which that
 belongs, each by a flag of its own.
 
-Ctrl-C ends an event loop amid what its tasks wait for. Some go on if the loop does; nobody waits
+Ctrl-C ends an event loop during what its tasks wait for. Some go on if the loop does; nobody waits
 any more for what those of a former loop have asked for, once there is a new one
 (`asyncio.new_event_loop()`).
 """

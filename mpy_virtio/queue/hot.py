@@ -14,7 +14,7 @@ WAITING, FLYING and LOST.
 
 - `reference(thing)`: an object as `state` has it, which does not keep it alive.
 - `on_leave(state, call)`: have `call()` called after take() or run(), if the queue's handler came
-  amid it, or is to hear of something that they took in for somebody else. Viper code calls nobody:
+  during it, or is to hear of what they took in for somebody else. Viper code calls nobody:
   run(), access() and repeat() return 1 then, as if not all were done, and check() calls.
 - `publish(state, head, count, tail, writable)`: make a chain available that is filled in.
 - `kick(state)`: notify the device of what is new, if it wants to be.

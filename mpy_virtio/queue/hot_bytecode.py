@@ -1,7 +1,7 @@
 """The hot path of a split virtqueue, in bytecode; hot_viper.py is the same for some CPUs.
 
 hot.py says what the functions do, and what is in `state` and `jobs`. What must not be seen half
-done is a step, as in step.py. Where Ctrl-C can come amid one, at any jump, the ring stays whole:
+done is a step, as in step.py. Where Ctrl-C can come during one, at any jump, the ring stays whole:
 whatever belongs together is one run of statements without a jump in it.
 """
 

@@ -109,7 +109,7 @@ _NO_JOBS = words(_FIRST_JOB)
 
 
 def on_leave(state, call):
-    # Nothing comes amid viper code.
+    # Nothing comes during viper code.
     pass
 
 

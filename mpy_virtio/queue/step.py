@@ -1,8 +1,8 @@
 """A step: a change of a queue that is not to be seen half done.
 
 On our port nothing interrupts one: callbacks, Ctrl-C and finalisers come right after
-(boards/README.md). Elsewhere a callback may come amid it, and is refused by OSError(EBUSY) if it
-begins another on the same queue; so is a hard handler, which may come amid anything. Viper code is
+(boards/README.md). Elsewhere a callback may come during it, and is refused by OSError(EBUSY) if it
+begins another on the same queue; so is a hard handler, which may come at any point. Viper code is
 a step by itself.
 """
 
@@ -11,7 +11,7 @@ from micropython import const
 
 from mpy_virtio.port import EBUSY, HARD, hold, release
 
-# The word of a queue's state that is 1 amid a step.
+# The word of a queue's state that is 1 during a step.
 _STEP = const(28)
 
 
@@ -26,7 +26,7 @@ def begin(state):
 
 
 def refuse(state):
-    """OSError(EBUSY) where a step could not begin: for what is not to go on amid one."""
+    """OSError(EBUSY) where a step could not begin: for what is not to go on during one."""
     if state[_STEP] or HARD and mem32[HARD]:
         raise OSError(EBUSY)
 

@@ -93,7 +93,7 @@ class Recording:
 
 
 def record(board, recordings, flushes, delay):
-    """Have `board`, which has the drives of the recordings, write, and kill QEMU amid of it.
+    """Have `board`, which has the drives of the recordings, write, and kill QEMU meanwhile.
 
     That is `delay` seconds after the last operation.
     """

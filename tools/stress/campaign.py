@@ -31,7 +31,7 @@ class Outcome:
     interrupts: int = 0
     callbacks: int = 0
     late: int = 0  # How often something dropped was not closed at a time.
-    ended: int = 0  # Of the operations, those that Ctrl-C came amid of.
+    ended: int = 0  # Of the operations, those that Ctrl-C ended.
     seconds: float = 0
     operations: dict = field(default_factory=dict)
     findings: list = field(default_factory=list)

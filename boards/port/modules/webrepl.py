@@ -230,7 +230,7 @@ class _Guest(io.IOBase):
             release()
 
     def write(self, text):
-        # Files and other requests have their time when no driver is amid something.
+        # Files and other requests have their time when no driver is at work.
         may_receive = not held()
         hold()
         try:

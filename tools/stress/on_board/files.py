@@ -114,7 +114,7 @@ class Worker:
         if found != expected:
             report(self.name, "reads", name, shown(found), "and not", shown(expected))
         elif rest != expected[start : start + 100]:
-            report(self.name, "reads amid", name, shown(rest))
+            report(self.name, "reads in the middle of", name, shown(rest))
         return True
 
     def rename(self):
