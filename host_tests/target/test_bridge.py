@@ -6,6 +6,8 @@ import pytest
 
 from tools.board import BoardError
 
+pytestmark = pytest.mark.alike
+
 # The peer 10.0.0.2 answers ARP, and gives back UDP datagrams.
 PEER = r"""
 import gc, network, socket, struct, time

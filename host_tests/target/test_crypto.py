@@ -4,6 +4,8 @@ import hashlib
 
 import pytest
 
+pytestmark = pytest.mark.alike
+
 # Around the sizes of a block and of its padding, and more than one block.
 SIZES = (0, 1, 55, 56, 63, 64, 65, 1000, 100000)
 

@@ -8,6 +8,8 @@ import pytest
 
 from tools import disk, qemu
 
+pytestmark = pytest.mark.alike
+
 
 @pytest.fixture
 def mpremote(board, tmp_path):

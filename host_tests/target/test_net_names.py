@@ -13,6 +13,8 @@ from tools.network.gateway import gateway
 from tools.network.names import Names
 from tools.network.switch import Switch
 
+pytestmark = pytest.mark.alike
+
 CONNECT = """
 import network, socket, ssl, time
 nic = network.LAN()

@@ -15,6 +15,8 @@ from target.servers import Server, free_port
 from tools import disk
 from tools.network.authority import make_authority, make_certificate
 
+pytestmark = pytest.mark.alike
+
 
 def lines_until(process, text):
     """What `process` prints, a line each, until one has `text` in it."""

@@ -4,6 +4,8 @@ import pytest
 
 from tools.network.authority import make_authority, make_certificate
 
+pytestmark = pytest.mark.alike
+
 NAME = "board.test"
 
 # Both ends of a line; what is written to one is read from the other.
