@@ -8,11 +8,6 @@
 // sleep no longer than this.
 #define MAX_SLEEP_MS 50
 
-#define TICKS_PER_MS (MICROPY_HW_CLOCK_HZ / 1000)
-
-// In ticks; added to what the clock says it still is a time.
-#define LONGEST (UINT64_MAX / 4)
-
 static volatile bool event;
 
 void mp_hal_signal_event(void) {
@@ -28,7 +23,7 @@ static bool take_event(void) {
 }
 
 static bool sleep_until(uint64_t deadline) {
-    uint64_t limit = clock_ticks() + MAX_SLEEP_MS * TICKS_PER_MS;
+    uint64_t limit = clock_ticks() + mp_hal_ticks_of_ms(MAX_SLEEP_MS);
     // An interrupt between the look and the sleep stays pending, which ends the sleep.
     uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
     timers_wake_at(MIN(deadline, limit));
@@ -39,12 +34,8 @@ static bool sleep_until(uint64_t deadline) {
     return take_event();
 }
 
-static uint64_t ticks_of_ms(uint64_t ms) {
-    return MIN(ms, LONGEST / TICKS_PER_MS) * TICKS_PER_MS;
-}
-
 static uint64_t ticks_of_us(uint64_t us) {
-    us = MIN(us, LONGEST / MICROPY_HW_CLOCK_HZ * 1000000);
+    us = MIN(us, MP_HAL_MOST_TICKS / MICROPY_HW_CLOCK_HZ * 1000000);
     return us / 1000000 * MICROPY_HW_CLOCK_HZ + us % 1000000 * MICROPY_HW_CLOCK_HZ / 1000000;
 }
 
@@ -52,7 +43,7 @@ bool mp_hal_wait_event(mp_int_t timeout_ms) {
     if (timeout_ms < 0) {
         return sleep_until(UINT64_MAX);
     }
-    return sleep_until(clock_ticks() + ticks_of_ms(timeout_ms));
+    return sleep_until(clock_ticks() + mp_hal_ticks_of_ms(timeout_ms));
 }
 
 static void delay(uint64_t ticks) {
@@ -65,7 +56,7 @@ static void delay(uint64_t ticks) {
 }
 
 void mp_hal_sleep_ms(uint64_t ms) {
-    delay(ticks_of_ms(ms));
+    delay(mp_hal_ticks_of_ms(ms));
 }
 
 void mp_hal_delay_ms(mp_uint_t ms) {

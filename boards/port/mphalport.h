@@ -1,3 +1,4 @@
+#include "py/misc.h"
 #include "py/ringbuf.h"
 #include "cpu.h"
 #include "hardware.h"
@@ -12,6 +13,14 @@
 // if an interrupt came since it last returned, so that a caller who looks and then waits misses
 // none. Returns whether an interrupt came.
 bool mp_hal_wait_event(mp_int_t timeout_ms);
+
+// In ticks; added to what the clock says it still is a time.
+#define MP_HAL_MOST_TICKS (UINT64_MAX / 4)
+
+static inline uint64_t mp_hal_ticks_of_ms(uint64_t ms) {
+    const uint64_t ticks_per_ms = MICROPY_HW_CLOCK_HZ / 1000;
+    return MIN(ms, MP_HAL_MOST_TICKS / ticks_per_ms) * ticks_per_ms;
+}
 
 // As mp_hal_delay_ms(), also for more than an mp_uint_t can say.
 void mp_hal_sleep_ms(uint64_t ms);

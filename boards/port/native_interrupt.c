@@ -28,7 +28,7 @@ bool native_interrupt_is_due(uintptr_t pc, uintptr_t stack_pointer) {
     if (is_of_program(pc) && fault_is_recoverable(stack_pointer)) {
         return true;
     }
-    timers_wake_at(clock_ticks() + RETRY_MS * (MICROPY_HW_CLOCK_HZ / 1000));
+    timers_wake_at(clock_ticks() + mp_hal_ticks_of_ms(RETRY_MS));
     return false;
 }
 

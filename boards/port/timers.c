@@ -164,7 +164,7 @@ void timers_wake_at(uint64_t ticks) {
 void timers_tick(unsigned int period_ms, void (*fn)(void)) {
     uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
     tick.fn = fn;
-    tick.period = (uint64_t)period_ms * (MICROPY_HW_CLOCK_HZ / 1000);
+    tick.period = mp_hal_ticks_of_ms(period_ms);
     tick.deadline = period_ms == 0 ? NEVER : clock_ticks() + tick.period;
     set_alarm();
     MICROPY_END_ATOMIC_SECTION(state);
@@ -173,7 +173,7 @@ void timers_tick(unsigned int period_ms, void (*fn)(void)) {
 void timers_limit(unsigned int ms, void (*fn)(void)) {
     uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
     limit.fn = fn;
-    limit.deadline = fn == NULL ? NEVER : clock_ticks() + (uint64_t)ms * (MICROPY_HW_CLOCK_HZ / 1000);
+    limit.deadline = fn == NULL ? NEVER : clock_ticks() + mp_hal_ticks_of_ms(ms);
     set_alarm();
     MICROPY_END_ATOMIC_SECTION(state);
 }
@@ -186,21 +186,17 @@ static void timer_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind
         (unsigned int)(self->period / (MICROPY_HW_CLOCK_HZ / 1000)));
 }
 
-// In ticks; added to what the clock says it still is a time.
-#define LONGEST (UINT64_MAX / 4)
-
 // The period in ticks, from arguments `period` in ms or `freq` in Hz; the other is None.
 static uint64_t parse_period(mp_obj_t period, mp_obj_t freq) {
     if (freq != mp_const_none) {
         mp_float_t hz = mp_obj_get_float(freq);
         if (hz > 0 && hz <= (mp_float_t)MICROPY_HW_CLOCK_HZ) {
-            return (uint64_t)MIN((mp_float_t)MICROPY_HW_CLOCK_HZ / hz, (mp_float_t)LONGEST);
+            return (uint64_t)MIN((mp_float_t)MICROPY_HW_CLOCK_HZ / hz, (mp_float_t)MP_HAL_MOST_TICKS);
         }
     } else if (period != mp_const_none) {
         mp_int_t ms = mp_obj_get_int(period);
         if (ms > 0) {
-            const uint64_t ticks_per_ms = MICROPY_HW_CLOCK_HZ / 1000;
-            return MIN((uint64_t)ms, LONGEST / ticks_per_ms) * ticks_per_ms;
+            return mp_hal_ticks_of_ms(ms);
         }
     }
     mp_raise_ValueError(MP_ERROR_TEXT("a timer needs a positive period or freq"));
