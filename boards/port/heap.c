@@ -90,11 +90,17 @@ void heap_init(void) {
     finaliser_init();
 }
 
-bool heap_grow(size_t blocks) {
-    size_t whole = 0;
+// How many blocks all areas have of what is counted.
+static size_t sum(size_t (*count)(const area_t *)) {
+    size_t result = 0;
     for (area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
-        whole += block_count(area);
+        result += count(area);
     }
+    return result;
+}
+
+bool heap_grow(size_t blocks) {
+    size_t whole = sum(block_count);
     for (area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
         if (block_count(area) < most_blocks(area) && blocks <= room_at_end(area)) {
             extend(area, MAX(blocks, whole));
@@ -116,13 +122,8 @@ static size_t used_blocks(const area_t *area) {
 }
 
 void heap_grow_beyond_used(void) {
-    size_t used = 0;
-    size_t whole = 0;
-    for (area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
-        used += used_blocks(area);
-        whole += block_count(area);
-    }
-    size_t free = whole - used;
+    size_t used = sum(used_blocks);
+    size_t free = sum(block_count) - used;
     for (area_t *area = &MP_STATE_MEM(area); area != NULL && free < used; area = area->next) {
         free += extend(area, used - free);
     }
@@ -132,11 +133,9 @@ void heap_grow_beyond_used(void) {
 // is free as well.
 void heap_info(gc_info_t *info) {
     memset(info, 0, sizeof(*info));
-    for (area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
-        size_t used = used_blocks(area);
-        info->used += used * BLOCK_SIZE;
-        info->free += (most_blocks(area) - used) * BLOCK_SIZE;
-    }
+    size_t used = sum(used_blocks);
+    info->used = used * BLOCK_SIZE;
+    info->free = (sum(most_blocks) - used) * BLOCK_SIZE;
 }
 
 void heap_collect(void) {
