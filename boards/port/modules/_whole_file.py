@@ -26,7 +26,7 @@ class WholeFile:
 
     def open(self):
         """Begin with nothing in it."""
-        if _is_folder(self._path):
+        if is_folder(self._path):
             raise OSError(EISDIR)
         self._file = open(self._part, "wb")
         self._buffer = io.BufferedWriter(self._file, _BUFFER_SIZE)
@@ -60,7 +60,8 @@ class WholeFile:
         os.remove(self._part)
 
 
-def _is_folder(path):
+def is_folder(path):
+    """Whether there is a folder at `path`."""
     try:
         return bool(os.stat(path)[0] & _FOLDER)
     except OSError:

@@ -4,13 +4,13 @@ import os
 import sys
 
 import requests
+from _whole_file import is_folder
 from micropython import const
 from virt import hold, release
 
 # Where files are until all of them have come. No program imports anything from there.
 _STAGE = "/.mip"
 _TIMEOUT = const(30)
-_FOLDER = const(0x4000)
 
 _INDEX = "https://micropython.org/pi/v2"
 _REPOSITORIES = {
@@ -56,7 +56,7 @@ class _Stage:
     def add(self, path, content):
         """Keep `content` for the file that is to be `path` in the target."""
         path = "{}/{}".format(self.target, path)
-        if _is_folder(path):
+        if is_folder(path):
             raise OSError("there is a folder with the name of a file: {}".format(path))
         if not self._paths:
             _make_folders(self._folder + "/", [])
@@ -84,7 +84,7 @@ class _Stage:
         """Forget what is not in its place."""
         hold()
         try:
-            if _is_folder(self._folder):
+            if is_folder(self._folder):
                 for name in os.listdir(self._folder):
                     _remove(os.remove, self._folder + "/" + name)
                 _remove(os.rmdir, self._folder)
@@ -157,17 +157,10 @@ def _make_folders(path, made):
     """Make the folders that lead to `path`, and add those that were not there to `made`."""
     at = path.find("/", 1)
     while at > 0:
-        if not _is_folder(path[:at]):
+        if not is_folder(path[:at]):
             os.mkdir(path[:at])
             made.append(path[:at])
         at = path.find("/", at + 1)
-
-
-def _is_folder(path):
-    try:
-        return bool(os.stat(path)[0] & _FOLDER)
-    except OSError:
-        return False
 
 
 def _remove(how, path):
