@@ -6,9 +6,6 @@
 #include <stdbool.h>
 #include "lwip/ip_addr.h"
 
-// What MicroPython's sockets take as the number of an error: the socket is closed.
-#define ERR_CLOSED (-17)
-
 // The address to bind to for one that a program gave: "" and "::" are those of IPv4 and of IPv6.
 static inline const ip_addr_t *address_of_both(const ip_addr_t *address) {
     return IP_IS_V6(address) && ip_addr_isany(address) ? IP_ANY_TYPE : address;

@@ -1,10 +1,14 @@
-// Options of sockets beyond those of MicroPython's. All differ, whatever their level.
+// What MicroPython's sockets and the functions that they call agree on.
 
 #ifndef PORT_SOCKETS_H
 #define PORT_SOCKETS_H
 
 #include "lwip/ip.h"
 
+// The number of an error of lwIP's that they take for that of a closed socket.
+#define ERR_CLOSED (-17)
+
+// Options beyond MicroPython's own. All differ, whatever their level.
 #define SO_KEEPALIVE SOF_KEEPALIVE
 #define SO_ERROR 0x1007
 #define SO_TYPE 0x1008

@@ -8,6 +8,7 @@
 #include "lwip/prot/ip4.h"
 #include "lwip/prot/ip6.h"
 #include "lwip/prot/tcp.h"
+#include "sockets.h"
 
 // ---- For MicroPython's sockets, which call these in the place of lwIP's functions.
 

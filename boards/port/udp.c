@@ -7,6 +7,7 @@
 #include "lwip/udp.h"
 #include "address.h"
 #include "bridge.h"
+#include "sockets.h"
 
 // What fits into a packet of IPv4.
 #define MAX_DATAGRAM (65535 - IP_HLEN - UDP_HLEN)
