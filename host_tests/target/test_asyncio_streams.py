@@ -2,6 +2,7 @@
 
 import hashlib
 import ssl
+import textwrap
 import threading
 import time
 
@@ -56,6 +57,17 @@ def networked(board):
         return b
 
     return start
+
+
+@pytest.fixture
+def run_main(networked):
+    """A function that returns what `body` prints on such a board as a task, and then returns."""
+
+    def run(body):
+        body = textwrap.indent(textwrap.dedent(body), "    ")
+        return networked().exec(f"async def main():\n{body}\nprint(asyncio.run(main()))")
+
+    return run
 
 
 def test_a_closed_port_is_an_error(networked):
@@ -159,28 +171,24 @@ def test_who_is_cancelled_leaves_what_has_come(prepared):
     ]
 
 
-def test_a_race_of_bytes_with_their_time(networked):
+def test_a_race_of_bytes_with_their_time(run_main):
     with Server(echo) as server:
-        assert (
-            networked().exec(f"""
-                async def main():
-                    r, w = await asyncio.open_connection("10.0.2.2", {server.port})
-                    sent = got = b""
-                    for i in range(400):
-                        byte = bytes([i & 255])
-                        sent += byte
-                        w.write(byte)
-                        try:
-                            got += await asyncio.wait_for_ms(r.readexactly(1), i % 3)
-                        except asyncio.TimeoutError:
-                            pass
-                    got += await r.readexactly(len(sent) - len(got))
-                    w.close()
-                    return got == sent
-                print(asyncio.run(main()))
-            """)
-            == "True\n"
-        )
+        said = run_main(f"""
+            r, w = await asyncio.open_connection("10.0.2.2", {server.port})
+            sent = got = b""
+            for i in range(400):
+                byte = bytes([i & 255])
+                sent += byte
+                w.write(byte)
+                try:
+                    got += await asyncio.wait_for_ms(r.readexactly(1), i % 3)
+                except asyncio.TimeoutError:
+                    pass
+            got += await r.readexactly(len(sent) - len(got))
+            w.close()
+            return got == sent
+        """)
+    assert said == "True\n"
 
 
 class Counter:
@@ -234,19 +242,15 @@ def test_what_was_written_before_close_arrives(networked):
             assert counter.got(b"q" * 300000 + b"".join(b"%06d" % i for i in range(1000))), end
 
 
-def test_what_is_written_goes_out_while_the_task_reads(networked):
+def test_what_is_written_goes_out_while_the_task_reads(run_main):
     with Server(echo) as server:
-        assert (
-            networked().exec(f"""
-                async def main():
-                    r, w = await asyncio.open_connection("10.0.2.2", {server.port})
-                    content = bytes(range(256)) * 2000
-                    w.write(content)
-                    return await r.readexactly(len(content)) == content
-                print(asyncio.run(main()))
-            """)
-            == "True\n"
-        )
+        said = run_main(f"""
+            r, w = await asyncio.open_connection("10.0.2.2", {server.port})
+            content = bytes(range(256)) * 2000
+            w.write(content)
+            return await r.readexactly(len(content)) == content
+        """)
+    assert said == "True\n"
 
 
 def test_tls_sends_just_what_was_written(networked, tmp_path):
@@ -275,64 +279,52 @@ def test_tls_sends_just_what_was_written(networked, tmp_path):
         assert counter.got(b"".join(b"%04d" % i * 250 + b"." * 10000 for i in range(100)))
 
 
-def test_close_ends_what_others_wait_for(networked):
+def test_close_ends_what_others_wait_for(run_main):
     with Server(silent) as server:
-        assert (
-            networked().exec(f"""
-                async def main():
-                    r, w = await asyncio.open_connection("10.0.2.2", {server.port})
-                    task = asyncio.create_task(r.read(1))
-                    await asyncio.sleep_ms(20)
-                    w.close()
-                    ends = [await asyncio.wait_for(task, 5), await r.read(), await r.readline()]
-                    return ends == [b""] * 3
-                print(asyncio.run(main()))
-            """)
-            == "True\n"
-        )
+        said = run_main(f"""
+            r, w = await asyncio.open_connection("10.0.2.2", {server.port})
+            task = asyncio.create_task(r.read(1))
+            await asyncio.sleep_ms(20)
+            w.close()
+            ends = [await asyncio.wait_for(task, 5), await r.read(), await r.readline()]
+            return ends == [b""] * 3
+        """)
+    assert said == "True\n"
 
 
-def test_two_tasks_cannot_read_at_once(networked):
+def test_two_tasks_cannot_read_at_once(run_main):
     with Server(echo) as server:
-        assert (
-            networked().exec(f"""
-                async def main():
-                    r, w = await asyncio.open_connection("10.0.2.2", {server.port})
-                    first = asyncio.create_task(r.read(3))
-                    await asyncio.sleep_ms(20)
-                    try:
-                        await r.read(3)
-                    except RuntimeError as error:
-                        print(error)
-                    w.write(b"abc")
-                    return await first
-                print(asyncio.run(main()))
-            """)
-            == "another task reads from this stream\nb'abc'\n"
-        )
+        said = run_main(f"""
+            r, w = await asyncio.open_connection("10.0.2.2", {server.port})
+            first = asyncio.create_task(r.read(3))
+            await asyncio.sleep_ms(20)
+            try:
+                await r.read(3)
+            except RuntimeError as error:
+                print(error)
+            w.write(b"abc")
+            return await first
+        """)
+    assert said == "another task reads from this stream\nb'abc'\n"
 
 
-def test_what_was_not_sent_is_told(networked):
+def test_what_was_not_sent_is_told(run_main):
     def leave(connection):
         connection.recv(1)
 
     with Server(leave) as server:
-        assert (
-            networked().exec(f"""
-                async def main():
-                    for end in ("drain", "wait_closed"):
-                        r, w = await asyncio.open_connection("10.0.2.2", {server.port})
-                        w.write(bytes(500000))
-                        try:
-                            await getattr(w, end)()
-                            print(end, "says nothing")
-                        except OSError:
-                            pass
-                    return "told"
-                print(asyncio.run(main()))
-            """)
-            == "told\n"
-        )
+        said = run_main(f"""
+            for end in ("drain", "wait_closed"):
+                r, w = await asyncio.open_connection("10.0.2.2", {server.port})
+                w.write(bytes(500000))
+                try:
+                    await getattr(w, end)()
+                    print(end, "says nothing")
+                except OSError:
+                    pass
+            return "told"
+        """)
+    assert said == "told\n"
 
 
 def test_a_handler_that_fails_leaves_no_connection(networked):
