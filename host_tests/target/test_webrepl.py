@@ -123,7 +123,7 @@ class Guest:
         return code
 
     def put(self, name, content):
-        """Give the file to the board; the board's two answers, of which the second may be None."""
+        """Give the file to the board. Returns its answers; None for a second that is not there."""
         self.ask(PUT, name, len(content))
         if code := self.answer():
             return code, None
@@ -166,7 +166,10 @@ def message(kind, data):
 
 @pytest.fixture
 def guests(board, tmp_path):
-    """A function that lets another guest in, whom `guests.board` expects."""
+    """A function that lets another guest in, whom `guests.board` expects.
+
+    `guests.at_the_prompt()` waits until that one is there.
+    """
     port = free_port()
     disk.make_fat(tmp_path / "disk.img", 4)
     b = board(
@@ -186,6 +189,12 @@ def guests(board, tmp_path):
         guest.type(password + b"\r")
         return guest
 
+    def at_the_prompt():
+        guest = enter()
+        guest.read_until(b"connected\r\n>>> ")
+        return guest
+
+    enter.at_the_prompt = at_the_prompt
     enter.board = b
     enter.port = port
     yield enter
@@ -222,8 +231,7 @@ def test_ctrl_c_of_a_guest_ends_a_program(guests):
 
 def test_one_guest_after_another(guests):
     for number in range(5):
-        guest = guests()
-        guest.read_until(b"connected\r\n>>> ")
+        guest = guests.at_the_prompt()
         guest.type(b"print(%d)\r" % number)
         guest.read_until(b"\r\n%d\r\n" % number)
         if number % 2:
@@ -231,8 +239,7 @@ def test_one_guest_after_another(guests):
 
 
 def test_nobody_loses_the_terminal_to_one_without_the_password(guests):
-    first = guests()
-    first.read_until(b"connected\r\n>>> ")
+    first = guests.at_the_prompt()
     second = Guest(guests.port, guests.board)
     second.read_until(b"Password: ")
     second.type(b"secret")
@@ -291,15 +298,13 @@ def test_a_hundred_who_say_nothing_stop_nobody(guests):
     b = guests.board
     b.write(b"idle = knock(100)\r")
     b.read_until(b"\n>>> ")
-    guest = guests()
-    guest.read_until(b"connected\r\n>>> ")
+    guests.at_the_prompt()
     b.write(b"print(sum(len(one.recv(100)) for one in idle))\r")
     b.read_until(b"\r\n0\r\n")
 
 
 def test_frames_may_come_in_any_pieces(guests):
-    guest = guests()
-    guest.read_until(b"connected\r\n>>> ")
+    guest = guests.at_the_prompt()
     line = b"print('%s')\r" % (b"x" * 200)
     fragments = message(TEXT, line)
     unmasked = bytes([TEXT, 9]) + b"print(6 *" + bytes([0x80, 4]) + b" 7)\r"
@@ -316,8 +321,7 @@ def test_frames_may_come_in_any_pieces(guests):
 
 
 def test_long_pastes_arrive_whole(guests):
-    guest = guests()
-    guest.read_until(b"connected\r\n>>> ")
+    guest = guests.at_the_prompt()
     # In lines of four, so that the board need not show much.
     lines = b"".join(b"%04d" % n * 1000 for n in range(20))
     guest.type(b"import sys, hashlib\rprint('ready')\r")
@@ -332,8 +336,7 @@ def test_long_pastes_arrive_whole(guests):
 
 
 def test_a_slow_reader_gets_all(guests):
-    guest = guests()
-    guest.read_until(b"connected\r\n>>> ")
+    guest = guests.at_the_prompt()
     guest.type(b"print('gr\\xfc\\xdf' * 20_000)\r")
     time.sleep(1)
     guest.type(b"print('end')\r")
@@ -342,14 +345,12 @@ def test_a_slow_reader_gets_all(guests):
 
 
 def test_who_reads_nothing_does_not_hold_the_board(guests):
-    guest = guests()
-    guest.read_until(b"connected\r\n>>> ")
+    guest = guests.at_the_prompt()
     # To the guest alone, which is faster.
     guest.type(b"import os; g = os.dupterm(None); os.dupterm(g)\r")
     guest.type(b"for _ in range(300): n = g.write(b'x' * 100_000)\r\r\rprint(webrepl.client_s)\r")
     guests.board.read_until(b"\r\nNone\r\n>>> ", timeout=60)
-    again = guests()
-    again.read_until(b"connected\r\n>>> ")
+    again = guests.at_the_prompt()
     again.type(b"print('there')\r")
     again.read_until(b"\r\nthere\r\n>>> ")
 
@@ -390,8 +391,7 @@ def test_a_file_that_does_not_come_whole_leaves_the_old_one(guests):
 
 
 def test_files_while_a_program_runs(guests):
-    guest = guests()
-    guest.read_until(b"connected\r\n>>> ")
+    guest = guests.at_the_prompt()
     guest.type(b"while True: print('.', end='')\r\r")
     guest.read_until(b"." * 100)
     content = os.urandom(100_000)
