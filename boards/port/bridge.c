@@ -404,7 +404,7 @@ static mp_obj_t network_lan(size_t n_args, const mp_obj_t *args) {
 }
 MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(network_lan_obj, 0, 1, network_lan);
 
-// WLAN: a class, of which programs use the attributes, too.
+// WLAN is a class: programs use its attributes, too.
 void network_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
     (void)self_in;
     if (attr == MP_QSTR_WLAN && dest[0] == MP_OBJ_NULL) {

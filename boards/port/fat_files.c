@@ -50,7 +50,7 @@ static void forget(const FIL *file) {
     }
 }
 
-// A file that is not there any more, of which nothing can be read or written.
+// The file is not there any more: nothing can be read from it or written to it.
 static bool is_gone(const FIL *file) {
     return file->dir_ptr == NULL;
 }

@@ -1,4 +1,4 @@
-// MicroPython's heap: all RAM behind the firmware, of which as much is used as is needed.
+// MicroPython's heap: all RAM behind the firmware. It takes as much of that as it needs.
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -195,7 +195,7 @@ def test_collector_does_not_look_into_memory_for_devices(board, memory, collecte
 
 
 def test_memory_for_devices_stays_and_is_given_back(board):
-    # Twenty times what RAM there is, of which a few are in use.
+    # Twenty times as much as there is RAM. Few are in use at a time.
     assert (
         board(memory="32M").exec(
             """

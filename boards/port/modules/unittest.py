@@ -127,7 +127,7 @@ class TestCase:
         pass
 
     def addCleanup(self, function, *args, **kwargs):
-        """Have `function` called after tearDown(), the last one first."""
+        """Call `function` after tearDown(), the last one first."""
         self._cleanups += ((function, args, kwargs),)
 
     def doCleanups(self):
