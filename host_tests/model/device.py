@@ -2,15 +2,15 @@
 
 import clock
 
+from model.packed_ring import PackedRing
 from model.registers import (
     DRIVER_OK,
-    EVENT_IDX,
-    INDIRECT_DESC,
     NEEDS_RESET,
+    RING_PACKED,
     USED_BUFFER,
     RegisterFile,
 )
-from model.ring import SplitRing
+from model.split_ring import SplitRing
 
 MISBEHAVIOURS = (
     "id_out_of_range",
@@ -20,6 +20,7 @@ MISBEHAVIOURS = (
     "length_too_long",
     "used_jumps_ahead",
     "used_goes_back",
+    "out_of_order",
     "bad_status",
     "short_length",
     "never_answers",
@@ -43,7 +44,12 @@ class Device(RegisterFile):
 
     A request is answered as soon as the driver has notified it. With `defer` set that happens
     later: at the device's `late`-th step (one a look of the guest at its clock; NEVER is
-    possible) in the `order` "fifo" or "lifo", or when the test calls `complete()`.
+    possible) in the `order` "fifo" or "lifo", or when the test calls `complete()`. With IN_ORDER
+    the driver gets them in the order of its requests all the same, one used element for all that
+    are there at once, or one for each without `batches`.
+
+    The used elements of a packed queue say whether anything was written (2.8.3), unless
+    `marks_writes` is False; QEMU's never do.
 
     The device looks into a queue only when it was notified, or told the driver not to notify.
     """
@@ -54,6 +60,8 @@ class Device(RegisterFile):
         self.defer = False
         self.late = 1
         self.order = "fifo"
+        self.batches = True
+        self.marks_writes = True
         self._misbehaviour = None
         self._misbehaviours_left = 0
         super().__init__(**options)
@@ -70,16 +78,10 @@ class Device(RegisterFile):
 
     def queue_enabled(self, index):
         queue = self.queues[index]
-        self.rings[index] = SplitRing(
-            self,
-            index,
-            queue.num,
-            queue.desc,
-            queue.driver,
-            queue.device,
-            event_idx=bool(self.driver_features & EVENT_IDX),
-            indirect=bool(self.driver_features & INDIRECT_DESC),
-        )
+        features = self.driver_features
+        ring = PackedRing if features & RING_PACKED else SplitRing
+        parts = (queue.desc, queue.driver, queue.device)
+        self.rings[index] = ring(self, index, queue.num, *parts, features)
 
     def queue_stopped(self, index):
         del self.rings[index]
@@ -120,19 +122,33 @@ class Device(RegisterFile):
             self._answer([request for request in self.in_flight if request.age >= self.late])
 
     def complete(self, which="fifo"):
-        """Answer one request now: the "fifo" or "lifo" one, or the one at that index."""
-        index = {"fifo": 0, "lifo": -1}.get(which, which)
+        """Answer one request now: the "fifo" or "lifo" one, or the one at that index.
+
+        With IN_ORDER, all of its queue that came before it are answered too.
+        """
+        last = self.in_flight[{"fifo": 0, "lifo": -1}.get(which, which)]
+        due = [last]
+        if last.ring.in_order:
+            ours = [request for request in self.in_flight if request.ring is last.ring]
+            due = ours[: ours.index(last) + 1]
         with self.witnessing():
-            self._answer([self.in_flight[index]])
+            self._answer(due)
 
     def _answer(self, requests):
         if self.order == "lifo":
             requests = requests[::-1]
+        batches = {}
         for request in requests:
             if request in self.in_flight and not self.status & NEEDS_RESET:
                 length = self.process(request)
-                if length is not None:
+                if length is None:
+                    continue
+                if request.ring.in_order:
+                    batches.setdefault(request.queue, []).append((request, length))
+                else:
                     self.finish(request, length)
+        for answers in batches.values():
+            self.finish_together(answers)
 
     def finish(self, request, length):
         """Return a request to the driver, with `length` bytes written."""
@@ -144,7 +160,8 @@ class Device(RegisterFile):
         old = ring.used_idx
         with ring.unseen():
             for request, length in answers:
-                self._push(request, length)
+                if request in self.in_flight:
+                    self._push(request, length)
         if old != ring.used_idx and ring.wants_interrupt(old):
             self.raise_interrupt(USED_BUFFER)
 
@@ -169,10 +186,16 @@ class Device(RegisterFile):
         self._misbehaviour = kind
         self._misbehaviours_left = count
 
+    def let_go_of(self, ring, head):
+        """Leave a request to the driver, which may take it for returned; whether there was one."""
+        self.in_flight = [
+            one for one in self.in_flight if one.ring is not ring or one.chain.head != head
+        ]
+        return ring.forget(head)
+
     def _push_as(self, ring, chain, head, length):
         del ring.outstanding[chain.head]
-        ring.put_used(head, length)
-        ring.set_used_idx(ring.used_idx + 1)
+        ring.use(head, length, chain.count)
 
     def _id_out_of_range(self, ring, chain, length):
         self._push_as(ring, chain, ring.size, length)
@@ -188,7 +211,7 @@ class Device(RegisterFile):
         ring.set_used_idx(ring.used_idx + 1)
 
     def _id_high_bits(self, ring, chain, length):
-        self._push_as(ring, chain, chain.head | 0x10000, length)
+        self._push_as(ring, chain, chain.head | ring.HIGH_BIT, length)
 
     def _length_too_long(self, ring, chain, length):
         ring.push(chain, chain.writable_length + 1)
@@ -202,6 +225,16 @@ class Device(RegisterFile):
         del ring.outstanding[chain.head]
         ring.put_used(chain.head, length)
         ring.set_used_idx(ring.used_idx - 1)
+
+    def _out_of_order(self, ring, chain, length):
+        """The newest is returned first, unanswered; with IN_ORDER that stands for all others."""
+        newest = list(ring.outstanding.values())[-1]
+        ring.astray = True
+        ring.use(newest.head, newest.writable_length, newest.count)
+        if newest is not chain:
+            ring.use(chain.head, length, chain.count)
+        for head in list(ring.outstanding) if ring.in_order else [newest.head, chain.head]:
+            self.let_go_of(ring, head)
 
     def _bad_status(self, ring, chain, length):
         chain.write(b"\xff", chain.writable_length - 1)

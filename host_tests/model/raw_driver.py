@@ -7,6 +7,7 @@ from model.registers import (
     DRIVER,
     DRIVER_OK,
     FEATURES_OK,
+    IN_ORDER,
     REGISTERS,
     align_up,
 )
@@ -117,6 +118,10 @@ class RawDriver:
         self.offer(*heads)
         self.set("queue_notify", 0)
 
+    def returned(self):
+        """The (id, length) of all used elements, from the first on, once round at most."""
+        return [self.used_element(i) for i in range(self.used_idx)]
+
     @property
     def used_idx(self):
         return memory.read(self.used + 2, 2)
@@ -125,3 +130,76 @@ class RawDriver:
         """The (id, length) at a position of the used ring."""
         place = self.used + 4 + 8 * (position % self.size)
         return memory.read(place, 4), memory.read(place + 4, 4)
+
+
+class PackedDriver(RawDriver):
+    """The same on a packed ring: chains are put by their buffer IDs, and written when offered."""
+
+    def set_up_queue(self, index, size):
+        super().set_up_queue(index, size)
+        self.next_avail = 0
+        self.next_used = 0
+        self._chains = {}
+        # The (id, descriptors) of what the device has, and what it has returned.
+        self._offered = []
+        self._returned = []
+
+    def flags(self, n, flags=0):
+        """The flags of the `n`-th descriptor that is made available, counted from 0."""
+        return flags | (0x8000 if n // self.size % 2 else 0x80)
+
+    def place(self, n):
+        return self.desc + 16 * (n % self.size)
+
+    def put_desc(self, place, address, length, flags=0, buffer_id=0):
+        """Write a descriptor at address `place`, with its flags as they are given."""
+        memory.write_bytes(place, address.to_bytes(8, "little"))
+        memory.write(place + 8, 4, length)
+        memory.write(place + 12, 2, buffer_id)
+        memory.write(place + 14, 2, flags)
+
+    def put_chain(self, buffer_id, buffers):
+        """Have a list of (buffer, device-writable) to offer as `buffer_id`."""
+        parts = [(memory.address_of(buf), len(buf), 2 * writable) for buf, writable in buffers]
+        self._chains[buffer_id] = [
+            (*part, flags | (1 if i + 1 < len(parts) else 0))
+            for i, (*part, flags) in enumerate(parts)
+        ]
+
+    def put_indirect(self, buffer_id, table):
+        """Have the bytes of a table, which are all 0 except for what put_desc() wrote."""
+        self._chains[buffer_id] = [(memory.address_of(table), len(table), 4)]
+
+    def offer(self, *ids):
+        """Make lists available, the first descriptor of each last, without notifying."""
+        for buffer_id in ids:
+            chain = self._chains[buffer_id]
+            numbered = list(enumerate(chain, self.next_avail))
+            for n, (address, length, flags) in numbered[::-1]:
+                self.put_desc(self.place(n), address, length, self.flags(n, flags), buffer_id)
+            self.next_avail += len(chain)
+            self._offered.append((buffer_id, len(chain)))
+
+    def next_element(self):
+        """The (id, length, flags) where the next used element is to come, or has come."""
+        place = self.place(self.next_used)
+        return memory.read(place + 12, 2), memory.read(place + 8, 4), memory.read(place + 14, 2)
+
+    def is_used(self):
+        """Whether the next used element has come."""
+        due = 0 if self.next_used // self.size % 2 else 0x8080
+        return self.next_element()[2] & 0x8080 == due
+
+    def returned(self):
+        """The (id, length) of all used elements, from the first on."""
+        while self._offered and self.is_used():
+            buffer_id, length, _ = self.next_element()
+            self._returned.append((buffer_id, length))
+            ids = [one for one, _ in self._offered]
+            if buffer_id not in ids:
+                break
+            at = ids.index(buffer_id)
+            first = 0 if self.model.driver_features & IN_ORDER else at
+            self.next_used += sum(count for _, count in self._offered[first : at + 1])
+            del self._offered[first : at + 1]
+        return self._returned

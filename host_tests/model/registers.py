@@ -26,6 +26,9 @@ CONFIG_CHANGE = 2
 INDIRECT_DESC = 1 << 28
 EVENT_IDX = 1 << 29
 VERSION_1 = 1 << 32
+RING_PACKED = 1 << 34
+IN_ORDER = 1 << 35
+ORDER_PLATFORM = 1 << 36
 RING_RESET = 1 << 40
 
 # Offset: name, direction, versions that have the register.
@@ -81,6 +84,7 @@ _STATUS_STEPS = {
 }
 _STEP_RULES = {ACKNOWLEDGE: "I2", DRIVER: "I3", FEATURES_OK: "I5", DRIVER_OK: "I8"}
 _QUEUE_SEL_LIMIT = 1024
+_PACKED_LIMIT = 1 << 15
 
 
 def align_up(n, alignment):
@@ -446,7 +450,10 @@ class RegisterFile(Witness):
         """Check the size of a queue and that its memory, pairs of address and size, is zeroed."""
         if not self.status & (FEATURES_OK if self.version == 2 else DRIVER):
             self.violate("I7", f"queue {self._queue_sel} was set up too early")
-        if not 0 < queue.num or queue.num & (queue.num - 1):
+        if self.driver_features & RING_PACKED:
+            if not 0 < queue.num <= _PACKED_LIMIT:
+                self.violate("M16", f"queue size {queue.num} is not 1 to {_PACKED_LIMIT}")
+        elif not 0 < queue.num or queue.num & (queue.num - 1):
             self.violate("M16", f"queue size {queue.num} is not a power of two")
         rule = "M16" if self.version == 2 else "LM2"
         for address, size in parts:
@@ -502,14 +509,16 @@ class RegisterFile(Witness):
         missing |= set(_ADDRESSES) - set(queue.addresses)
         if missing:
             self.violate("M16", f"a queue was set up without {', '.join(sorted(missing))}")
+        packed = self.driver_features & RING_PACKED
         parts = (
             (queue.desc, 16 * queue.num, 16),
-            (queue.driver, 6 + 2 * queue.num, 2),
-            (queue.device, 6 + 8 * queue.num, 4),
+            (queue.driver, 4 if packed else 6 + 2 * queue.num, 4 if packed else 2),
+            (queue.device, 4 if packed else 6 + 8 * queue.num, 4),
         )
         for address, _, alignment in parts:
             if address % alignment:
-                self.violate("S1", f"{address:#x} is not aligned to {alignment}")
+                rule = "P1" if packed else "S1"
+                self.violate(rule, f"{address:#x} is not aligned to {alignment}")
         self._check_new_queue(queue, [(address, size) for address, size, _ in parts])
 
     def read_queue_reset(self):
