@@ -227,14 +227,20 @@ class Device(RegisterFile):
         ring.set_used_idx(ring.used_idx - 1)
 
     def _out_of_order(self, ring, chain, length):
-        """The newest is returned first, unanswered; with IN_ORDER that stands for all others."""
-        newest = list(ring.outstanding.values())[-1]
-        ring.astray = True
-        ring.use(newest.head, newest.writable_length, newest.count)
-        if newest is not chain:
-            ring.use(chain.head, length, chain.count)
-        for head in list(ring.outstanding) if ring.in_order else [newest.head, chain.head]:
-            self.let_go_of(ring, head)
+        """The newest is returned first, if it can be answered; with IN_ORDER it stands for all."""
+        others = [request for request in self.in_flight if request.ring is ring]
+        if not ring.in_order:
+            others = others[-1:]
+        lengths = [self.process(request) for request in others]
+        if not others or None in lengths:
+            ring.push(chain, length)
+            return
+        newest = others[-1].chain
+        ring.astray |= ring.in_order
+        ring.use(newest.head, lengths[-1], newest.count)
+        ring.use(chain.head, length, chain.count)
+        for one in [chain, *(request.chain for request in others)]:
+            self.let_go_of(ring, one.head)
 
     def _bad_status(self, ring, chain, length):
         chain.write(b"\xff", chain.writable_length - 1)

@@ -261,6 +261,7 @@ class PackedRing(Ring):
     def scribble(self):
         # What tells available and used descriptors apart stays, and used elements do but for what
         # was their address.
+        self.scribbled = True
         self._show()
         for n in range(self.size):
             raw = self._raw(n)

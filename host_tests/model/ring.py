@@ -78,7 +78,8 @@ class Ring:
     taken and not returned, by head, the oldest first. `notify_after` is how many more entries must
     be available before the driver has to notify, with EVENT_IDX; 0 is the next one. `suppressed`
     says whether the driver was told not to notify at all. With `astray` set the device has lied
-    about where it is: not all that is wrong with the ring is the driver's fault then.
+    about where it is: not all that is wrong with the ring is the driver's fault then. `scribbled`
+    says whether it has written over requests.
     """
 
     # The rules of a format.
@@ -101,6 +102,7 @@ class Ring:
         self.used_idx = 0
         self.next_avail = 0
         self.astray = False
+        self.scribbled = False
         self._unseen = False
         # With IN_ORDER, the lengths of requests that are answered, by head.
         self._answered = {}

@@ -32,7 +32,6 @@ class SplitRing(Ring):
         # With IN_ORDER, the descriptor that the driver has to take next.
         self._next_desc = 0
         self._hidden = False
-        self._scribbled = False
 
     # Taking requests.
 
@@ -123,7 +122,7 @@ class SplitRing(Ring):
     # Returning them.
 
     def _check_descriptors(self, chain):
-        if not self._scribbled:
+        if not self.scribbled:
             super()._check_descriptors(chain)
 
     def use(self, head, length, count):
@@ -179,10 +178,10 @@ class SplitRing(Ring):
     @property
     def lost(self):
         idx = number(memory.dma_read(self.avail + 2, 2))
-        return self._scribbled or (idx - self.next_avail) & 0xFFFF > self.size
+        return (idx - self.next_avail) & 0xFFFF > self.size
 
     def scribble(self):
         # avail.flags and used_event stay.
-        self._scribbled = True
+        self.scribbled = True
         memory.dma_write(self.desc, b"\xa5" * (DESC_SIZE * self.size))
         memory.dma_write(self.avail + 2, b"\x5a" * (2 + 2 * self.size))

@@ -68,6 +68,11 @@ class HostileCard(Hostile, net.NetModel):
     # Whether it has said something else of its MTU.
     fickle = False
 
+    def look(self, index):
+        # It would not find the buffers that the driver describes only once.
+        if not self.rings[index].scribbled:
+            super().look(index)
+
     def _give(self, chain):
         return None if self.fickle else super()._give(chain)
 

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
 
 from model import NEVER, block, rules
 from model.device import MISBEHAVIOURS
+from model.hostile import Hostile
 from mpy_virtio import Block, MMIOTransport, errors, features
 from mpy_virtio.transport import base
 
@@ -54,56 +55,14 @@ PHASES = (Phase.generate,)
 EXPECTED = (OSError, errors.VirtIOError)
 
 
-class HostileDisk(block.BlockModel):
-    """Counts the requests that it takes; `rubbish` makes up what it puts into the used ring."""
+class HostileDisk(Hostile, block.BlockModel):
+    """Counts the requests that it takes."""
 
     taken = 0
-    # Heads that it has returned before it had them.
-    returned_early = ()
-
-    def queue_enabled(self, index):
-        super().queue_enabled(index)
-        self.returned_early = []
-        ring = self.rings[index]
-        pop = ring.pop
-
-        def pop_what_is_to_be_answered():
-            # The driver has the others back, and their buffers may be gone: nobody looks there.
-            while ring.next_avail != ring._avail_idx():
-                head = ring._avail_entry(ring.next_avail)
-                if head not in self.returned_early:
-                    break
-                self.returned_early.remove(head)
-                ring.next_avail = (ring.next_avail + 1) & 0xFFFF
-            return pop()
-
-        ring.pop = pop_what_is_to_be_answered
 
     def process(self, request):
         HostileDisk.taken += 1
         return super().process(request)
-
-    def look(self, index):
-        ring = self.rings[index]
-        idx = int.from_bytes(memory.dma_read(ring.avail + 2, 2), "little")
-        # A disk that has scribbled over the index finds nothing until the driver writes it again.
-        if (idx - ring.next_avail) & 0xFFFF <= ring.size:
-            super().look(index)
-
-    def put_rubbish(self, ahead, token, length):
-        """Return something that nobody asked for; what was asked for is the driver's then."""
-        for ring in self.rings.values():
-            ring.put_used(token, length)
-            first = ring.used_idx
-            ring.set_used_idx(first + ahead)
-            for position in range(first, first + min(max(ahead, 0), ring.size)):
-                entry = ring.used + 4 + 8 * (position % ring.size)
-                self.let_go_of(ring, int.from_bytes(memory.dma_read(entry, 4), "little"))
-
-    def let_go_of(self, ring, head):
-        if ring.outstanding.pop(head, None) is None:
-            self.returned_early.append(head)
-        self.in_flight = [one for one in self.in_flight if one.chain.head != head]
 
 
 class Buffer:
@@ -411,7 +370,8 @@ class DiskMachine(RuleBasedStateMachine):
     )
     def put_rubbish(self, ahead, token, length):
         self.lie()
-        self.model.put_rubbish(ahead, token, length)
+        for index in self.model.rings:
+            self.model.put_rubbish(index, ahead, token, length)
 
     @rule()
     def need_reset(self):
