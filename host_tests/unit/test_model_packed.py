@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model import NEVER, Device, SpecViolation
+from model.hostile import Hostile
 from model.packed_ring import DESC, DISABLE
 from model.raw_driver import PackedDriver, RawDriver
 from model.registers import (
@@ -689,3 +690,51 @@ def test_scribbling_spoils_what_the_driver_should_not_read():
     model.complete()
     assert driver.returned()[3:] == [(2, 1)]
     assert model.seen == [b"A", b"C", b"B", b"C"]
+
+
+class HostileEcho(Hostile, Echo):
+    pass
+
+
+def make_hostile(ring):
+    model = HostileEcho(features=ring)
+    driver = (PackedDriver if ring else RawDriver)(model)
+    driver.start()
+    model.defer = True
+    one_each(driver, 3)
+    driver.submit(*heads(model, 0, 1))
+    return model, driver
+
+
+@FORMATS
+def test_what_rubbish_returns_is_the_drivers(ring):
+    model, driver = make_hostile(ring)
+    first, second = heads(model, 0, 1)
+    model.put_rubbish(0, 1, second, 7)
+    assert driver.returned() == [(second, 7)]
+    del driver.buffers[1]
+    model.step()
+    assert model.seen == [b"A"]
+
+
+@FORMATS
+def test_what_rubbish_returned_before_it_was_there_is_not_looked_at(ring):
+    model, driver = make_hostile(ring)
+    (third,) = heads(model, 2)
+    model.put_rubbish(0, 1, third, 7)
+    driver.offer(third)
+    del driver.buffers[2]
+    driver.set("queue_notify", 0)
+    model.step()
+    assert model.seen == [b"A", b"B"]
+
+
+def test_rubbish_over_requests_that_the_device_has_not_seen_hides_them():
+    model, driver = make_hostile(RING_PACKED)
+    driver.offer(2)
+    model.put_rubbish(0, 5, 7, 0)
+    assert [element(driver, n)[0] for n in range(6)] == [7, 7, 7, 7, 7, 2]
+    driver.set("queue_notify", 0)
+    model.step()
+    assert model.seen == [b"A", b"B"]
+    assert not model.violations
