@@ -107,6 +107,11 @@ class Ring:
         # With IN_ORDER, the lengths of requests that are answered, by head.
         self._answered = {}
 
+    def go_on_from(self, idx):
+        """Count from `idx` on, as after that many entries; the driver has to do the same."""
+        self.next_avail = self.used_idx = idx
+        self.ask_for_notification()
+
     # Taking requests.
 
     def pop(self):

@@ -33,6 +33,11 @@ class SplitRing(Ring):
         self._next_desc = 0
         self._hidden = False
 
+    def go_on_from(self, idx):
+        super().go_on_from(idx)
+        self.avail_seen = idx
+        self.set_used_idx(idx)
+
     # Taking requests.
 
     def peek(self):

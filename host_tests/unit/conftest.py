@@ -180,9 +180,7 @@ def _go_on_from(index, queue, ring):
     for word in ("_AVAIL_IDX", "_NOTIFIED", "_LAST_USED"):
         queue.state[getattr(hot_bytecode, word)] = index
     mem16[ring.avail + 2] = index
-    ring.next_avail = ring.avail_seen = index
-    ring.set_used_idx(index)
-    ring.ask_for_notification()
+    ring.go_on_from(index)
     queue.want_interrupts(False)
 
 

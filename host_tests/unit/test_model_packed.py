@@ -108,6 +108,19 @@ def test_the_ring_goes_round(size):
     assert model.seen == buffers
 
 
+@pytest.mark.parametrize("past", [4, 5, 8, 14])
+def test_going_on_in_the_middle(past):
+    model, driver = make(EVENT_IDX, size=5)
+    model.rings[0].go_on_from(past)
+    driver.next_avail = driver.next_used = past
+    assert events(driver) == (past % 5 | (past // 5 % 2 == 0) << 15, DESC)
+    one_each(driver, 1)
+    for i in range(6):
+        driver.submit(0)
+        assert driver.returned()[i:] == [(0, 1)]
+    assert model.seen == [b"A"] * 6
+
+
 @given(
     st.integers(1, 12),
     st.lists(st.tuples(st.integers(1, 4), st.integers(0, 99)), max_size=40),

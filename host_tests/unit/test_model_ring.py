@@ -63,8 +63,7 @@ def test_the_ring_goes_round(version):
     buffers = [bytearray(b"even"), bytearray(b"odd")]
     for head, buffer in enumerate(buffers):
         driver.put_chain(head, [(buffer, False)])
-    ring = model.rings[0]
-    ring.used_idx = ring.next_avail = ring.avail_seen = 0xFFFC
+    model.rings[0].go_on_from(0xFFFC)
     memory.write(driver.avail + 2, 2, 0xFFFC)
     for i in range(7):
         driver.submit(i % 2)
