@@ -201,7 +201,7 @@ class PackedRing(Ring):
             flags |= WRITE
         element = bytes(8) + length.to_bytes(4, "little") + head.to_bytes(2, "little")
         # A request that the device has not seen yet is overwritten.
-        self._lost |= n >= self.next_avail or self._raw(n) != self._known_raw(n)
+        self._lost |= self._raw(n) != self._known_raw(n)
         self._write(n, element)
         if self._unseen and self._held is None:
             # The driver looks here first, and finds nothing until it may find all.
