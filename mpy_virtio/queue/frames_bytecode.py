@@ -372,6 +372,8 @@ def push(parts, frame, looks):
         return _REFUSED
     if q[_BUSY]:
         return _FULL
+    if not q[_USABLE]:
+        return _UNUSABLE
     begin(q)
     try:
         while not f[_IDLE]:
