@@ -455,8 +455,9 @@ class VirtQueue:
         return bool(self.state[_MISSED]) and self.handler is not None
 
     def missed(self):
-        """Have the handler called, for what it does not know of yet."""
-        self.state[_MISSED] = 1
+        """Have the handler called, if there is one, for what it does not know of yet."""
+        if self.handler is not None:
+            self.state[_MISSED] = 1
 
     def again(self):
         """Call the handler once more, when others have had their turn."""
