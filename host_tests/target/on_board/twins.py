@@ -459,6 +459,7 @@ class Disk(Walk):
             self.writeblocks,
             self.readblocks,
             self.writeblocks,
+            self.read_across,
             self.read_anything,
             self.write_anything,
             self.read_cached,
@@ -483,11 +484,11 @@ class Disk(Walk):
         config = bytearray(0x40)
         own = one_of((512, 512, 4096))
         config[0:8] = one_of(self.CAPACITIES).to_bytes(8, "little")
-        config[8:12] = one_of((512, 600, 4096, 0x80000000)).to_bytes(4, "little")
-        config[12:16] = one_of((1, 2, 8, 0x80000001)).to_bytes(4, "little")
+        config[8:12] = one_of((512, 512, 600, 4096, 0x80000000)).to_bytes(4, "little")
+        config[12:16] = one_of((1, 1, 2, 8, 0x80000001)).to_bytes(4, "little")
         config[20:24] = own.to_bytes(4, "little")
         config[0x24:0x28] = config[0x30:0x34] = (64).to_bytes(4, "little")
-        features |= one_of((0, self.F_SIZE_MAX | self.F_SEG_MAX))
+        features |= 0 if perhaps(3) else self.F_SIZE_MAX | self.F_SEG_MAX
         if own > 512:
             features |= self.F_BLK_SIZE
             config[8:16] = (4096).to_bytes(4, "little") + (4).to_bytes(4, "little")
@@ -516,19 +517,26 @@ class Disk(Walk):
         return self.disk.prepare(buf, count), buf
 
     def block(self):
-        """The number of a block, likely one of the first, the last, or those with a sign."""
-        last = self.disk.block_count
-        edge = one_of((0, last, 0x40000000, 0x80000000, 1 << 32, last >> 1, 0x20000000))
-        return max(0, edge + below(16) - 8)
+        """The number of a block near the first, the last, or where a word has no room for it."""
+        blocks = (0, self.disk.block_count, 0x40000000, 0x80000000, 1 << 32)
+        sectors = (1 << 31, 1 << 32, 1 << 33)
+        edge = one_of(blocks + tuple([sector * SECTOR // self.unit for sector in sectors]))
+        return max(0, edge + below(6) - 4)
 
     def readblocks(self):
-        buf = self.buffer(self.unit * (1 + below(3)))
+        buf = self.buffer(self.unit * (1 + below(4)))
         return self.disk.readblocks(self.block(), buf), crc32(buf)
 
     def writeblocks(self):
-        buf = self.buffer(self.unit * (1 + below(3)))
+        buf = self.buffer(self.unit * (1 + below(4)))
         buf[:8] = self.arena[:8]
         return self.disk.writeblocks(self.block(), buf)
+
+    def read_across(self):
+        """In as many requests as it takes, from below to above a power of two."""
+        first = (1 << 31 + below(2)) * SECTOR // self.unit - 1 - below(3)
+        buf = self.buffer(self.unit * (2 + below(4)))
+        return self.disk.readblocks(first, buf), crc32(buf)
 
     def read_anything(self):
         buf = self.written_part(1 + below(2000))
