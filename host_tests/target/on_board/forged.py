@@ -129,10 +129,11 @@ class Line:
     def interrupt(self):
         if self._handler is not None and self._serve(LINE):
             self._due = True
+            self.run_handlers()
 
     def run_handlers(self):
-        """Call what is to be called between two bytecodes of the main program."""
-        while self._due:
+        """Call the handlers that wait, unless they have to go on waiting."""
+        while self._due and not virt.held():
             self._due = False
             self._handler(LINE)
 
