@@ -11,22 +11,24 @@ SOURCES = (ON_BOARD / "forged.py", ROOT / "host_tests/model/ring.py", ON_BOARD /
 COUNTED = ("-icount", "shift=0,sleep=off")
 
 # The requests are prepared ones. Frames are in batches of 32, with the share of deliver() itself.
+# Where bytecode takes part it is a few per cent more or less with what else is in the firmware:
+# names are found sooner or later.
 BUDGETS = {
     "viper": {
         "a disk request more": 385,
-        "a batch of them besides": 2780,
-        "readblocks of 4 KiB": 6360,
-        "a prepared request": 4300,
-        "a frame taken in": 382,
-        "a frame given back": 114,
+        "a batch of them besides": 2900,
+        "readblocks of 4 KiB": 6600,
+        "a prepared request": 4500,
+        "a frame taken in": 405,
+        "a frame given back": 120,
     },
     "bytecode": {
         "a disk request more": 58400,
-        "a batch of them besides": 22500,
-        "readblocks of 4 KiB": 77400,
-        "a prepared request": 74800,
-        "a frame taken in": 8820,
-        "a frame given back": 2450,
+        "a batch of them besides": 23500,
+        "readblocks of 4 KiB": 81000,
+        "a prepared request": 78500,
+        "a frame taken in": 9260,
+        "a frame given back": 2570,
     },
 }
 
