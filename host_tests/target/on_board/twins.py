@@ -9,7 +9,7 @@ from uctypes import bytearray_at, bytes_at
 
 STEPS = 48
 # How many steps there are before the first lie.
-HONEST = 16
+HONEST = 12
 ARENA = 0x4000
 SECTOR = 512
 FOREVER = 60000
@@ -59,7 +59,7 @@ class Violation(Exception):
 class Device(Forged):
     """Takes what is available, and answers it as it is told to. A subclass has `serve()`."""
 
-    LIES = ("id", "no id", "ahead", "long", "short", "twice", "needs reset")
+    LIES = ("id", "id", "no id", "ahead", "long", "long", "short", "twice", "needs reset")
     # Whether it answers by itself when it is looked at.
     works = True
     lie = None
@@ -131,18 +131,19 @@ class Device(Forged):
     def give(self, ring, answers):
         """Return these chains, with the lengths that were written, all at once."""
         old = ring.used_idx
+        liar = one_of(answers)[0]
         with ring.unseen():
             for chain, length in answers:
                 self.waiting.remove((ring, chain))
-                self.finish(ring, chain, length)
+                lie = self.told(*Device.LIES) if chain is liar else None
+                self.finish(ring, chain, length, lie)
         log.line("  answered", ring.index, old, ring.used_idx)
         if ring.used_idx != old and ring.wants_interrupt(old):
             log.line("  interrupt")
             self.registers.interrupt_status |= 1
             line.interrupt()
 
-    def finish(self, ring, chain, length):
-        lie = self.told(*Device.LIES)
+    def finish(self, ring, chain, length, lie):
         if lie is None:
             ring.push(chain, length)
             return
@@ -225,7 +226,10 @@ class Device(Forged):
 
 
 class Walk:
-    """One driver and its device. A subclass makes both in `begin()`, and has the `steps`."""
+    """One driver and its device. A subclass makes both in `begin()`, and has the `steps`.
+
+    `look()` is one of these that takes in what the device has returned.
+    """
 
     def __init__(self, seed, aloud):
         gc.collect()
@@ -243,10 +247,12 @@ class Walk:
         log.line("walk", type(self).__name__, seed, self.version, hex(self.features), self.size)
         self.attempt(self.begin)
         for step in range(STEPS):
-            if step > HONEST and perhaps(6):
+            if step > HONEST and perhaps(3):
                 self.device.lie = one_of(self.device.LIES)
             self.attempt(one_of(self.steps))
-            if self.device.failed and perhaps(3):
+            if self.device.lied and not self.device.failed:
+                self.attempt(self.look)
+            if self.device.failed and perhaps(2):
                 self.attempt(self.begin)
         log.line("memory", hex(crc32(self.arena)))
         self.transport.reset()
@@ -349,6 +355,9 @@ class Queue(Walk):
         if self.interrupts:
             self.queue.irq(lambda queue: self.handled(self.poll))
 
+    def look(self):
+        return self.poll()
+
     def one(self):
         token = self.queue.start((), (self.written_part(8),))
         self.device.step()
@@ -421,6 +430,9 @@ class Rng(Walk):
         self.driver = virtio.Entropy(transport, queue_size=self.size)
         if perhaps(2):
             self.device.count_on(self.queues[0], lambda: self.driver.read(1))
+
+    def look(self):
+        return self.read()
 
     def read(self):
         return self.driver.read(below(24))
@@ -503,6 +515,9 @@ class Disk(Walk):
         log.line(self.disk.block_count, self.unit)
         if perhaps(2):
             self.device.count_on(self.queues[0], lambda: self.requests[0][0].read(0))
+
+    def look(self):
+        return self.poll()
 
     def buffer(self, size):
         buf = bytearray(size)
@@ -614,7 +629,7 @@ class Disk(Walk):
 
 
 class Card(Device):
-    LIES = Device.LIES + ("parts", "parts")
+    LIES = Device.LIES + ("parts", "parts", "long part", "long part", "long part")
     RECEIVE, TRANSMIT, CONTROL = range(3)
 
     def asks(self, ring):
@@ -647,7 +662,10 @@ class Card(Device):
         for chain, piece in pieces:
             chain.write(piece)
         ring = self.rings[self.RECEIVE]
-        self.give(ring, [(chain, len(piece)) for chain, piece in pieces])
+        answers = [(chain, len(piece)) for chain, piece in pieces]
+        if len(answers) > 1 and self.told("long part"):
+            answers[-1] = answers[-1][0], one_of(LENGTHS)
+        self.give(ring, answers)
         return len(pieces)
 
 
@@ -689,7 +707,7 @@ class Cards(Walk):
             transport,
             queue_size=self.size,
             buffers=one_of((None, self.size - 1)),
-            buffer_size=one_of((None, 120)) if self.size > 4 else None,
+            buffer_size=one_of((None, 120, 120)) if self.size > 4 else None,
             offload=perhaps(2),
         )
         self.frames = 0
@@ -699,6 +717,9 @@ class Cards(Walk):
         if self.interrupts:
             self.net.on_receive(lambda queue: self.handled(self.deliver))
             self.net.on_room(lambda queue: self.say("room"))
+
+    def look(self):
+        return self.deliver()
 
     def frame(self, size=None):
         self.frames += 1
