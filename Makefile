@@ -30,7 +30,8 @@
 # make stock       builds MicroPython's own QEMU port with our package in it and nothing else
 #
 # All of them first install what this machine lacks. MPY_DIR= is a MicroPython source tree to
-# build from; without it the source comes from Debian's archive.
+# build from; without it the source comes from Debian's archive. QEMU=10 starts the boards in a QEMU
+# that is at least that new; for Debian 12 it is unpacked in build/, and its own stays as it is.
 
 PYTHON ?= python3
 

@@ -1,4 +1,4 @@
-"""Upstream source archives from Debian, fetched by apt and checked.
+"""What comes from Debian into build/: upstream's source archives, and packages to unpack there.
 
 apt gets a configuration of its own below build/, with the mirror that this machine already uses
 and the keys it already trusts, so nothing on the machine changes.
@@ -8,14 +8,14 @@ import functools
 import hashlib
 import shutil
 import subprocess
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from tools import BUILD, packages, tell
+from tools import BUILD, apt, tell
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-# Origin, label and component of the archive proper: the security archive has another label.
-DEBIAN = "Debian Debian main "
 # The folders are ours, so apt need not, and could not, give up root for its own user. Old lists
 # do no harm, as the digests say what may come, and a mirror that stands still is still of use.
 APT_CONF = """\
@@ -46,36 +46,51 @@ def fetch(archive):
     """Download an Archive, check it, and return its path; None if Debian has it no more."""
     home = BUILD / "apt"
     for suite in archive.suites:
-        apt = configure(suite)
+        command = configure(suite, "deb-src")
         tell(f"looking for {archive.name} in Debian {suite}")
-        if offers(apt, suite, archive):
-            run([*apt, "source", "--download-only", "--tar-only", archive.package], cwd=home)
+        if offers(command, suite, archive):
+            run([*command, "source", "--download-only", "--tar-only", archive.package], cwd=home)
             check_digest(home / archive.name, archive.digest)
             return home / archive.name
     return None
 
 
-@functools.cache
-def configure(suite):
-    """Command line of an apt-get that knows only the sources of `suite`, as they are now.
+def unpack_packages(suite, names, tree):
+    """Unpack binary packages of `suite` into the folder `tree`; nothing is installed.
 
-    Raises SystemExit if this machine has no Debian archive.
+    `names` are as apt has them: "name", or "name=1.*" for one of these versions only. Their
+    digests are checked against the suite's index, and its signature with it. Raises SystemExit
+    when one cannot be had.
     """
-    found = mirror()
+    command = configure(suite, "deb")
+    with tempfile.TemporaryDirectory(dir=home_of(suite)) as folder:
+        run([*command, "download", *names], cwd=folder)
+        for package in Path(folder).glob("*.deb"):
+            run(["dpkg-deb", "--extract", package, tree])
+
+
+@functools.cache
+def configure(suite, kind):
+    """Command line of an apt-get that knows only `suite`, as it is now.
+
+    `kind` is "deb-src" for its sources, or "deb" for its binary packages. Raises SystemExit if
+    this machine has no Debian archive.
+    """
+    found = apt.mirror()
     if not found and shutil.which("apt-get"):
-        packages.apt_get("update")  # a fresh container has sources but no lists to read them from
-        found = mirror()
+        apt.apt_get("update")  # a fresh container has sources but no lists to read them from
+        found = apt.mirror()
     if not found:
         raise SystemExit("no Debian archive in this machine's apt")
     home = home_of(suite)
     for folder in ("lists/partial", "cache/archives/partial"):
         (home / folder).mkdir(parents=True, exist_ok=True)
     options = f"[signed-by={KEYRING}] " if KEYRING.exists() else ""
-    (home / "sources.list").write_text(f"deb-src {options}{found} {suite} main\n")
+    (home / "sources.list").write_text(f"{kind} {options}{found} {suite} main\n")
     (home / "apt.conf").write_text(APT_CONF.format(home=home))
-    apt = ["apt-get", "-q", "-c", str(home / "apt.conf")]
-    run([*apt, "update"])
-    return apt
+    command = ["apt-get", "-q", "-c", str(home / "apt.conf")]
+    run([*command, "update"])
+    return command
 
 
 def home_of(suite):
@@ -83,20 +98,10 @@ def home_of(suite):
     return BUILD / "apt" / suite
 
 
-def mirror():
-    """URI of the Debian archive this machine uses, or None."""
-    if not shutil.which("apt-get"):
-        return None
-    form = "$(ORIGIN) $(LABEL) $(COMPONENT) $(REPO_URI)"
-    command = ["apt-get", "indextargets", "--format", form]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return next((line.split()[3] for line in lines.splitlines() if line.startswith(DEBIAN)), None)
-
-
-def offers(apt, suite, archive):
-    """Whether the `apt` of `suite` would download this Archive."""
+def offers(command, suite, archive):
+    """Whether `command`, the apt-get of `suite`, would download this Archive."""
     uris = subprocess.run(
-        [*apt, "source", "--print-uris", "--tar-only", archive.package],
+        [*command, "source", "--print-uris", "--tar-only", archive.package],
         cwd=home_of(suite),  # apt does not name what is in the current folder already
         capture_output=True,
         text=True,
@@ -113,11 +118,19 @@ def check_digest(path, wanted):
 
 def unpack(archive, tree):
     """Unpack the file `archive` into the folder `tree`, which appears only when complete."""
+    with appearing(tree) as part:
+        run(["tar", "-xf", archive, "-C", part, "--strip-components=1"])
+    return tree
+
+
+@contextmanager
+def appearing(tree):
+    """An empty folder for a `with` block to fill, which then becomes the folder `tree`."""
     part = tree.with_name(tree.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    run(["tar", "-xf", archive, "-C", part, "--strip-components=1"])
-    return part.rename(tree)
+    yield part
+    part.rename(tree)
 
 
 def run(command, **options):

@@ -11,7 +11,8 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tools import BOARD, BUILD, ROOT, tell
+from tools import BOARD, BUILD, ROOT, emulators, qemu, tell
+from tools.apt import apt_get
 
 VENV = BUILD / "venv"
 
@@ -85,19 +86,6 @@ def missing(goal, board):
     return sorted(packages)
 
 
-def apt_get(*arguments):
-    """Run apt-get on the machine's own apt, as root or through sudo.
-
-    Raises SystemExit when it fails.
-    """
-    command = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", *arguments]
-    if os.geteuid() != 0:
-        command.insert(0, "sudo")
-    tell(" ".join(command))
-    if subprocess.run(command, stdout=sys.stderr).returncode != 0:
-        raise SystemExit(f"apt-get {' '.join(arguments)} failed; its messages are above")
-
-
 def install(goal, board):
     """Install the Debian packages that `missing` names."""
     packages = missing(goal, board)
@@ -130,11 +118,24 @@ def make_venv(venv: Path = VENV):
     stamp.write_text(wanted)
 
 
+def fetch_emulators(goal, board):
+    """Fetch a newer QEMU if `goal` is to run on it, or is "test", which can do without it."""
+    names = [board] if goal in ON_ONE_BOARD else boards()
+    try:
+        if goal == "test" or goal in ON_ONE_BOARD and emulators.wanted():
+            emulators.fetch([qemu.MACHINES[name].emulator for name in names])
+    except emulators.Missing as error:
+        if emulators.wanted():
+            raise
+        tell(f"{error}\nso the tests that need it are skipped")
+
+
 def main():
     goal = sys.argv[1]
     if goal in ON_ONE_BOARD:
         check_board(BOARD)
     install(goal, BOARD)
+    fetch_emulators(goal, BOARD)
     if goal not in ON_ONE_BOARD:
         make_venv()
 

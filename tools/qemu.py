@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from tools import ROOT
+from tools import ROOT, emulators
 
 ENTROPY = "virtio-rng-device"
 
@@ -114,6 +114,7 @@ def command(
     memory=None,
     script=None,
     network=None,
+    qemu=None,
     extra=(),
 ):
     """Command line, a list, of a QEMU that runs `firmware` on the machine of `board`.
@@ -122,10 +123,12 @@ def command(
     VirtIO devices version 1. `drives` are Drive objects and `devices` strings for -device; the
     first of all, drives before devices, takes the highest slot. `memory` is a size as -m takes
     it. `script` is the path of a file that the board runs in place of its REPL. `network` is a
-    Network. `extra` is appended as it is.
+    Network. `qemu` is 10 for a QEMU that is at least as new, whatever QEMU= says. `extra` is
+    appended as it is.
     """
     machine = MACHINES[board]
-    line = [machine.emulator, *machine.arguments, "-kernel", str(firmware)]
+    line = emulators.beginning(machine.emulator, qemu)
+    line += [*machine.arguments, "-kernel", str(firmware)]
     line += ["-display", "none", "-monitor", "none", "-serial", serial]
     line += ["-global", f"virtio-mmio.force-legacy={'true' if legacy else 'false'}"]
     if memory:
@@ -148,7 +151,7 @@ def gateway_command(board, network, options=""):
     `options` are more of what -netdev user takes.
     """
     ends = {"user0": ",".join(filter(None, ["user", options])), "net0": network.netdev}
-    line = [MACHINES[board].emulator, "-machine", "none"]
+    line = [*emulators.beginning(MACHINES[board].emulator), "-machine", "none"]
     line += ["-display", "none", "-monitor", "none", "-serial", "none"]
     for name, netdev in ends.items():
         line += ["-netdev", f"{netdev},id={name}"]

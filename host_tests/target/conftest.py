@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tools import BOARD, ROOT, disk, firmware
+from tools import BOARD, ROOT, disk, emulators, firmware
 from tools.board import Board
 from tools.network import tap
 
@@ -50,13 +50,17 @@ def legacy(request):
 def board(request):
     """A function that starts a board: `board(drives=[...])`, as tools.board.Board takes it.
 
-    It runs our firmware unless `firmware=` names another. All boards end with the test.
+    It runs our firmware unless `firmware=` names another. All boards end with the test, which is
+    skipped where the QEMU that it asks for cannot be had.
     """
     with ExitStack() as boards:
 
         def start(firmware=None, **options):
             firmware = firmware or request.getfixturevalue("firmware_elf")
-            return boards.enter_context(Board(firmware, BOARD, **options))
+            try:
+                return boards.enter_context(Board(firmware, BOARD, **options))
+            except emulators.Missing as error:
+                pytest.skip(str(error))
 
         yield start
 

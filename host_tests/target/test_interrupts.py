@@ -7,7 +7,7 @@ from uctypes import addressof
 
 from mpy_virtio import port, slots
 from target.slots import BASE, COUNT, STRIDE
-from tools import BOARD, qemu
+from tools import BOARD, emulators, qemu
 
 SLOW_DISK = "throttling.iops-total=20"
 SLOW_ENTROPY = f"{qemu.ENTROPY},max-bytes=64,period=200"
@@ -51,7 +51,8 @@ def test_a_tree_that_qemu_dumps(tmp_path, monkeypatch):
     machine = qemu.MACHINES[BOARD]
     path = tmp_path / "machine.dtb"
     dump = ["-machine", f"dumpdtb={path}", "-display", "none"]
-    subprocess.run([machine.emulator, *machine.arguments, *dump], check=True)
+    qemu_itself = emulators.beginning(machine.emulator)
+    subprocess.run([*qemu_itself, *machine.arguments, *dump], check=True)
     blob = bytearray(path.read_bytes())
     monkeypatch.setattr(port, "DEVICE_TREE", addressof(blob))
     monkeypatch.setattr(slots, "_runs_of_tree", None)

@@ -19,11 +19,12 @@ class Apt:
         self.offering = offering
         self.content = content
 
-    def configure(self, suite):
+    def configure(self, suite, kind):
+        assert kind == "deb-src"
         return [suite]
 
-    def offers(self, apt, suite, archive):
-        assert apt == [suite]
+    def offers(self, command, suite, archive):
+        assert command == [suite]
         return suite in self.offering
 
     def run(self, command, cwd):

@@ -5,6 +5,11 @@ import pytest
 from tools import qemu
 
 
+@pytest.fixture(autouse=True)
+def the_machines_own_qemu(monkeypatch):
+    monkeypatch.delenv("QEMU", raising=False)
+
+
 def command(board="VIRT_RV32", **options):
     return qemu.command(board, "firmware.elf", serial="stdio", **options)
 
