@@ -86,14 +86,14 @@ _STEPS = {
     "mpy_virtio.Block": "mpy_virtio.Block",
     "a Block, ready": "disk = mpy_virtio.Block()",
     "an Entropy, ready": "rng = mpy_virtio.Entropy()",
-    "a VirtQueue of 16": "queue = mpy_virtio.VirtQueue(transport, 0, 16)",
+    "a VirtQueue": "queue = mpy_virtio.VirtQueue(transport, 0)",
 }
 _BEFORE = {
     "an Entropy, ready": "mpy_virtio.Entropy",
-    "a VirtQueue of 16": """
-transport = rng.transport
-rng.deinit()
-del rng
+    "a VirtQueue": """
+transport = disk.transport
+disk.deinit()
+del disk
 transport.begin_init()
 """,
 }

@@ -61,7 +61,8 @@ bool blk_run(struct virtio *device, const struct access *access) {
     uint32_t free_count = access->depth;
     uint32_t in_flight = 0, left = access->count, next = 0;
 
-    if (access->depth < 1 || access->depth > DEPTH_MAX || access->size < SECTOR
+    if (access->depth < 1 || access->depth > DEPTH_MAX
+        || SEGMENTS * access->depth > device->size || access->size < SECTOR
         || access->size > MEMORY / access->depth) {
         return false;
     }

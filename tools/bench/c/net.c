@@ -34,6 +34,9 @@ bool net_start(void) {
     receiver = transmitter = device;
     virtio_set_queue(&receiver, RECEIVE, &queues[RECEIVE]);
     virtio_set_queue(&transmitter, TRANSMIT, &queues[TRANSMIT]);
+    if (receiver.size < BUFFERS || transmitter.size < BUFFERS) {
+        return false;
+    }
     for (uint32_t i = 0; i < BUFFERS; ++i) {
         queues[RECEIVE].desc[i] = (struct desc) {
             (uintptr_t)buffers[RECEIVE][i], HEADER + FRAME_MAX, DESC_WRITE, 0

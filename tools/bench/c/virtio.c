@@ -60,12 +60,14 @@ void virtio_set_queue(struct virtio *self, uint16_t index, struct queue *queue) 
     volatile uint32_t *regs = self->regs;
     self->queue = queue;
     self->index = index;
+    regs[REG_QUEUE_SEL] = index;
+    uint32_t size = regs[REG_QUEUE_NUM_MAX];
+    self->size = size < QUEUE_MAX ? size : QUEUE_MAX;
+    regs[REG_QUEUE_NUM] = self->size;
     *queue = (struct queue) { 0 };
     // An index that used.idx reaches once in 65536 requests, or the flag.
-    queue->avail.used_event = 0xffff;
+    queue->avail.ring[self->size] = 0xffff;
     queue->avail.flags = !self->event_idx;
-    regs[REG_QUEUE_SEL] = index;
-    regs[REG_QUEUE_NUM] = QUEUE_SIZE;
     write_address(&regs[REG_QUEUE_DESC], queue->desc);
     write_address(&regs[REG_QUEUE_DRIVER], &queue->avail);
     write_address(&regs[REG_QUEUE_DEVICE], &queue->used);

@@ -7,7 +7,8 @@
 #include <stdint.h>
 #include "cpu.h"
 
-#define QUEUE_SIZE 128
+// Entries at most; the device may have fewer.
+#define QUEUE_MAX 128
 
 #define DESC_NEXT   1
 #define DESC_WRITE  2
@@ -20,12 +21,12 @@ struct desc {
 };
 
 struct queue {
-    struct desc desc[QUEUE_SIZE];
+    struct desc desc[QUEUE_MAX];
+    // Behind as many elements as the queue has entries each ring has its event index.
     struct {
         uint16_t flags;
         uint16_t idx;
-        uint16_t ring[QUEUE_SIZE];
-        uint16_t used_event;
+        uint16_t ring[QUEUE_MAX + 1];
     } avail;
     struct {
         uint16_t flags;
@@ -33,8 +34,7 @@ struct queue {
         struct {
             uint32_t id;
             uint32_t len;
-        } ring[QUEUE_SIZE];
-        uint16_t avail_event;
+        } ring[QUEUE_MAX + 1];
     } used __attribute__((aligned(4)));
 };
 
@@ -45,6 +45,7 @@ enum {
     REG_DRIVER_FEATURES = 0x020 / 4,
     REG_DRIVER_FEATURES_SEL = 0x024 / 4,
     REG_QUEUE_SEL = 0x030 / 4,
+    REG_QUEUE_NUM_MAX = 0x034 / 4,
     REG_QUEUE_NUM = 0x038 / 4,
     REG_QUEUE_READY = 0x044 / 4,
     REG_QUEUE_NOTIFY = 0x050 / 4,
@@ -61,6 +62,7 @@ struct virtio {
     volatile uint32_t *regs;
     volatile struct queue *queue;
     uint16_t index; // of the queue
+    uint16_t size; // of the queue, a power of two
     uint16_t avail_idx; // of what was added, and of what the device was told
     uint16_t notified_idx;
     uint16_t used_idx;
@@ -80,7 +82,7 @@ void virtio_go(struct virtio *self);
 // Makes the chain that begins at descriptor `head` available; virtio_kick() publishes what was
 // added, and notifies the device if it wants that.
 static inline void virtio_add(struct virtio *self, uint16_t head) {
-    self->queue->avail.ring[self->avail_idx++ % QUEUE_SIZE] = head;
+    self->queue->avail.ring[self->avail_idx++ & (self->size - 1)] = head;
 }
 
 static inline void virtio_kick(struct virtio *self) {
@@ -90,8 +92,9 @@ static inline void virtio_kick(struct virtio *self) {
     __atomic_thread_fence(__ATOMIC_RELEASE);
     queue->avail.idx = new;
     cpu_full_barrier();
+    uint16_t avail_event = queue->used.ring[self->size].id;
     bool wanted = self->event_idx
-        ? (uint16_t)(new - queue->used.avail_event - 1) < (uint16_t)(new - old)
+        ? (uint16_t)(new - avail_event - 1) < (uint16_t)(new - old)
         : !(queue->used.flags & 1);
     if (wanted) {
         self->regs[REG_QUEUE_NOTIFY] = self->index;
@@ -105,7 +108,7 @@ static inline int virtio_poll(struct virtio *self, uint32_t *len) {
         return -1;
     }
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    uint16_t i = self->used_idx++ % QUEUE_SIZE;
+    uint16_t i = self->used_idx++ & (self->size - 1);
     *len = self->queue->used.ring[i].len;
     return self->queue->used.ring[i].id;
 }
