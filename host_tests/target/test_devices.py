@@ -30,11 +30,15 @@ def guest(request, firmware_elf, tmp_path_factory):
         board.image = image
         board.exec(f"""
             import hashlib, mpy_virtio as virtio
-            disk = virtio.Block(queue_size={variant.queue_size})
-            rng = virtio.Entropy(queue_size={variant.queue_size})
+            rng, disk = virtio.probe()
+            wanted = {variant.queue_size}
+            most = [t.max_queue_size(0) for t in (rng, disk)]
+            rng = virtio.Entropy(rng, queue_size=wanted and min(wanted, most[0]))
+            disk = virtio.Block(disk, queue_size=wanted and min(wanted, most[1]))
             def digest(data): return hashlib.sha256(data).digest().hex()
         """)
         board.variant = variant
+        board.queue_size = int(board.exec("print(disk._queue.size)"))
         yield board
 
 
@@ -52,11 +56,14 @@ def spans(count, most):
 
 
 def test_negotiated_as_offered(guest):
-    negotiated = guest.exec("print(disk._queue.indirect, disk._queue.event_idx, disk._queue.size)")
+    negotiated = guest.exec("""
+        for device, n in zip((rng, disk), most):
+            queue = device._queue
+            print(queue.indirect, queue.event_idx, queue.size == min(wanted or 16, n))
+    """)
     options = guest.variant.options
-    assert negotiated == (
-        f"{'indirect_desc=off' not in options} {'event_idx=off' not in options} "
-        f"{guest.variant.queue_size or 16}\n"
+    assert negotiated == 2 * (
+        f"{'indirect_desc=off' not in options} {'event_idx=off' not in options} True\n"
     )
     assert guest.exec("print(disk.transport.version)") == f"{1 if guest.variant.legacy else 2}\n"
 
@@ -122,7 +129,7 @@ def test_beyond_the_end_is_an_error_and_changes_nothing(guest):
 
 def test_many_requests_in_flight_come_back_whole(guest):
     # Straight on the queue, since the driver itself has one request at a time.
-    depth = min(guest.variant.queue_size or 16, 32)
+    depth = min(guest.queue_size, 32)
     if "indirect_desc=off" in guest.variant.options:
         depth = max(depth // 3, 1)
     chance = random.Random(3)

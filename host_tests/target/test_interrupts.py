@@ -75,13 +75,13 @@ def test_each_answer_is_told(prepared, legacy):
             for n in range(1, 201):
                 queue.start((), (bytearray(n),))
                 wait_for(lambda: len(lengths) == n)
-            print(lengths == list(range(1, 201)), queue.in_flight, queue.free)
+            print(lengths == list(range(1, 201)), queue.in_flight, queue.free == queue.size)
             queue.irq(None)
             token = queue.start((), (bytearray(1),))
             time.sleep_ms(20)
             print(len(lengths), queue.wait(token))
         """)
-        == "False\nTrue 0 16\n200 1\n"
+        == "False\nTrue 0 True\n200 1\n"
     )
 
 

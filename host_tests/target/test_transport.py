@@ -60,7 +60,7 @@ def test_regs_are_live(prompt):
         ("t.begin_init()\nvirtio.VirtQueue(t, 1)", f"QueueUnavailable: queue 1 .*{slot(0):#x}"),
         ("t.begin_init()\nvirtio.VirtQueue(t, 5000)", "QueueUnavailable: queue 5000"),
         ("t.begin_init()\nvirtio.VirtQueue(t, 0, 0)", "BadQueueSize: queue size 0"),
-        ("t.begin_init()\nvirtio.VirtQueue(t, 0, 2048)", "BadQueueSize: queue size 2048.*1024"),
+        ("t.begin_init()\nvirtio.VirtQueue(t, 0, 2048)", "BadQueueSize: queue size 2048: .* 1 to"),
         ("t.begin_init()\nfor _ in '12': virtio.VirtQueue(t, 0)", "AlreadyUsed: queue 0"),
         ("t.read_config(0xfe, 4)", "ConfigSpaceTooSmall"),
         ("t.notify(0)", "DeviceNotReady"),
@@ -114,14 +114,14 @@ def test_queue_unset_gives_the_queue_back(board):
             import mpy_virtio as virtio
             t, = virtio.probe()
             t.begin_init()
-            queue = virtio.VirtQueue(t, 0)
+            queue = virtio.VirtQueue(t, 0, 4)
             print(t.queue_used(0))
             t.queue_unset(0)
             print(t.queue_used(0), queue)
-            queue = virtio.VirtQueue(t, 0, 8)
+            queue = virtio.VirtQueue(t, 0, 2)
             t.finish_init()
             buf = bytearray(4)
             print(queue.request((), (buf,)))
         """)
-        == f"True\nFalse <VirtQueue 0 of entropy {slot(0):#x}, size 16, 0 in flight, reset>\n4\n"
+        == f"True\nFalse <VirtQueue 0 of entropy {slot(0):#x}, size 4, 0 in flight, reset>\n4\n"
     )

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Variant:
-    """Transport version, properties of QEMU's device, the driver's queue size (None: its own)."""
+    """Transport version, properties of QEMU's device, the driver's queue size.
+
+    That is its own if None, and what the device takes at most if that is less.
+    """
 
     legacy: bool = False
     options: str = ""
