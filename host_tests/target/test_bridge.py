@@ -90,12 +90,13 @@ sizes = []
 
 def transmit(nic):
     while count := nic.frames_out(buffers, lengths, 12, 8):
-        sizes.append(count)
         replies = []
         for i in range(count):
             reply = answer(bytes(buffers[i][12:12 + lengths[i]]))
             if reply:
                 replies.append(b"headerheader" + reply)
+        # Frames of its own, which it sends when it is time, may be among them.
+        sizes.append(len(replies))
         nic.frames_in(replies, array("H", [len(r) - 12 for r in replies]), 12, len(replies))
 
 nic = make(transmit)
@@ -111,7 +112,7 @@ def send(_):
 
 # While a scheduled function runs, transmit() is not called.
 micropython.schedule(send, None)
-print([s.recv(10) for _ in range(3)], nic.dropped(), sizes[-1])
+print([s.recv(10) for _ in range(3)], nic.dropped(), max(sizes))
 """
     )
     assert said == "b'first'\n[b'0', b'1', b'2'] (0, 0) 3\n"
