@@ -38,6 +38,9 @@ PYTHON ?= python3
 # Files with tests, each of which has its builds and its boards to itself.
 TWO_AT_ONCE = -n 2 --dist loadfile
 
+# What depends on QEMU most.
+ON_QEMU_10 = boot transport devices irq block_features net
+
 .PHONY: run test unit firmware conformance bench cuts stress integrity stock clean
 
 run:
@@ -49,6 +52,7 @@ test:
 	@$(PYTHON) -m tools.firmware
 	build/venv/bin/ruff check
 	build/venv/bin/python -m pytest $(TWO_AT_ONCE) --cov -m "not hostile"
+	QEMU=10 build/venv/bin/python -m pytest $(TWO_AT_ONCE) $(ON_QEMU_10:%=host_tests/target/test_%.py)
 	build/venv/bin/python -m pytest -n 2 host_tests/unit -m hostile
 	@for board in VIRT_RV64 VIRT_ARM VIRT_AARCH64; do \
 		$(PYTHON) -m tools.firmware $$board || exit 1; \

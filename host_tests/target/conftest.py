@@ -3,11 +3,11 @@
 import os
 import signal
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tools import BOARD, ROOT, disk, emulators, firmware
+from tools import BOARD, ROOT, disk, emulators, firmware, qemu
 from tools.board import Board
 from tools.network import tap
 
@@ -26,6 +26,20 @@ def pytest_collection_modifyitems(config, items):
         alike = [item for item in items if item.get_closest_marker("alike")]
         items[:] = [item for item in items if not item.get_closest_marker("alike")]
         config.hook.pytest_deselected(items=alike)
+
+
+@contextmanager
+def skipping_without_its_qemu():
+    """Skips a test where the `with` block asks for a QEMU that cannot be had."""
+    try:
+        yield
+    except emulators.Missing as error:
+        pytest.skip(str(error))
+
+
+def pytest_runtest_setup():
+    with skipping_without_its_qemu():
+        emulators.beginning(qemu.MACHINES[BOARD].emulator)
 
 
 @pytest.fixture(scope="session")
@@ -50,17 +64,14 @@ def legacy(request):
 def board(request):
     """A function that starts a board: `board(drives=[...])`, as tools.board.Board takes it.
 
-    It runs our firmware unless `firmware=` names another. All boards end with the test, which is
-    skipped where the QEMU that it asks for cannot be had.
+    It runs our firmware unless `firmware=` names another. All boards end with the test.
     """
     with ExitStack() as boards:
 
         def start(firmware=None, **options):
             firmware = firmware or request.getfixturevalue("firmware_elf")
-            try:
+            with skipping_without_its_qemu():
                 return boards.enter_context(Board(firmware, BOARD, **options))
-            except emulators.Missing as error:
-                pytest.skip(str(error))
 
         yield start
 
