@@ -448,6 +448,20 @@ def test_a_device_that_lies_in_an_interrupt(pair, capsys):
     assert not interrupts.connected(LINE)
 
 
+@VERSIONS
+def test_others_requests_that_a_wait_takes_in_are_done(with_interrupts, version):
+    model = BlockModel(bytes(range(256)) * 32, version=version, irq=LINE)
+    disk = Block(MMIOTransport(model.address, irq=LINE))
+    requests = disk.prepare(bytearray(1024), 2)
+    requests.blocks[0], requests.blocks[1] = 3, 5
+    model.defer = True
+    model.late = 40  # so long that the wait sleeps, and is interrupted
+    disk.submit(requests)
+    assert disk.readblocks(1, bytearray(512)) == 0
+    assert requests in [disk.poll() for _ in range(3)]
+    disk.finish(requests)
+
+
 # Without interrupts.
 
 

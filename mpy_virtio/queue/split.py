@@ -466,7 +466,10 @@ class VirtQueue:
 
     def call_handler(self):
         """Call the handler if it missed something, now or when callbacks may run."""
-        if self.state[_MISSED] and self.handler is not None:
+        if self.handler is None:
+            # run() returns 1 as long as it is set.
+            self.state[_MISSED] = 0
+        elif self.state[_MISSED]:
             if held() and not self._driver:
                 self.transport.call_handlers_later()
             else:
