@@ -39,7 +39,7 @@ _CLASSES = (
     ),
     ("BadConfigAccess", "config access {}"),
     ("FeaturesRejected", "features {:#x} of device {:#x}: {}"),
-    ("DeviceNotReady", "device {:#x} is not driven: {}"),
+    ("DeviceNotReady", "device {:#x} is not ready: {}"),
     ("NoInterrupts", "device {:#x} cannot interrupt here: {}"),
     ("DeviceNeedsReset", "device {:#x} gave up and wants a reset (DEVICE_NEEDS_RESET)"),
     ("DeviceBroken", "device {:#x} broke the protocol: {}"),

@@ -3,6 +3,7 @@
 import sys
 
 from mpy_virtio import errors, port
+from mpy_virtio.transport.base import live_at
 from mpy_virtio.transport.mmio import MMIOTransport
 
 # For machines without a device tree. Part of sys.implementation._machine: address of the first
@@ -94,8 +95,9 @@ def probe(base=None, count=1, stride=_MAX_REGION):
     """The devices in `count` slots, `stride` bytes apart, from address `base` on.
 
     Without `base` the slots are those of this machine, as its device tree has them, or a table;
-    UnknownMachine if it has neither. Returns a list of transports; empty slots, and slots with
-    nothing that a driver may use, are passed over in silence.
+    UnknownMachine if it has neither. Returns a list of transports, of a device that is driven
+    the one that it is driven by. Empty slots, and slots with nothing that a driver may use, are
+    passed over in silence.
     """
     if base is None:
         slots = machine_slots()
@@ -106,10 +108,18 @@ def probe(base=None, count=1, stride=_MAX_REGION):
     found = []
     for address, size, irq in slots:
         try:
-            found.append(MMIOTransport(address, min(size, _MAX_REGION), irq))
+            found.append(_transport_at(address, min(size, _MAX_REGION), irq))
         except (errors.BadMagic, errors.UnsupportedVersion, errors.InvalidDeviceID):
             pass
     return found
+
+
+def _transport_at(address, size, irq):
+    live = live_at(address)
+    # One that was made without the number of its interrupt will never have it.
+    if live is not None and irq in (None, live.irq):
+        return live
+    return MMIOTransport(address, size, irq)
 
 
 def reset_all():

@@ -106,6 +106,22 @@ def test_with_resets_the_device(prompt):
     )
 
 
+def test_what_is_driven_shows_what_was_negotiated_and_may_be_taken(prompt):
+    said = prompt.exec("""
+        rng = virtio.Entropy()
+        t, = virtio.probe()
+        print(hex(rng.features), t is rng.transport)
+        t.dump()
+    """).splitlines()
+    features = 0x30000000 | (prompt.version == 2) << 32
+    assert said[0] == f"{features:#x} True"
+    assert said[-1] == f"  features accepted   {features:#x}"
+    prompt.exec("t.begin_init()\nqueue = virtio.VirtQueue(t, 0)\nt.finish_init()")
+    with pytest.raises(BoardError, match="DeviceNotReady: .*has another driver by now"):
+        prompt.exec("rng.read(4)")
+    assert prompt.exec("print(queue.request((), (bytearray(4),)))") == "4\n"
+
+
 def test_queue_unset_gives_the_queue_back(board):
     # On a legacy device QEMU takes the end of one queue for a reset of all.
     b = board(devices=[qemu.ENTROPY])

@@ -247,3 +247,12 @@ def test_what_cannot_be_a_buffer_is_the_programs_mistake(disk):
     with pytest.raises(errors.BadBuffer):
         disk.readblocks(0, bytes(512))
     assert is_up(disk)
+
+
+def test_a_disk_that_is_down_leaves_its_device_to_another_driver(disk):
+    lose(disk, LOSSES["a block"], disk)
+    other = Block(MMIOTransport(disk.model.address))
+    assert disk.ioctl(INIT, 0) == -EIO
+    assert isinstance(disk.error, errors.DeviceNotReady)
+    assert is_down(disk)
+    assert is_up(other)

@@ -99,6 +99,99 @@ def test_a_bad_base_is_told():
         virtio.probe(0x10001002)
 
 
+# What is driven already.
+
+
+def test_what_is_driven_is_found_as_its_driver_has_it(on_riscv, capsys):
+    on_riscv(s2=disk, s5=entropy)
+    transport = virtio.Block().transport
+    assert transport.features
+    found = virtio.probe()
+    assert found[0] is transport
+    assert virtio.probe(RISCV[0], 8, 0x1000)[0] is transport
+    assert found[1] is not virtio.probe()[1]
+    for anyone in (found[0], MMIOTransport(transport.address)):
+        anyone.dump()
+        assert f"features accepted   {transport.features:#x}\n" in capsys.readouterr().out
+
+
+def test_what_was_driven_is_found_anew(on_riscv):
+    on_riscv(s5=entropy)
+    with virtio.Entropy() as rng:
+        assert virtio.probe() == [rng.transport]
+    assert virtio.probe() != [rng.transport]
+
+
+def test_a_transport_that_does_not_know_its_interrupt_is_not_what_is_found(on_riscv):
+    on_riscv(s5=entropy)
+    rng = virtio.Entropy(MMIOTransport(RISCV[5]))
+    (found,) = virtio.probe()
+    assert (rng.transport.irq, found.irq) == (None, 6)
+    assert virtio.probe(RISCV[5]) == [rng.transport]
+    assert virtio.Entropy() is rng
+
+
+def test_who_begins_by_hand_takes_the_device_from_its_driver(on_riscv):
+    models = on_riscv(s5=entropy)
+    rng = virtio.Entropy()
+    models[5].defer, models[5].late = True, NEVER
+    token = rng._queue.start((), (bytearray(8),))
+    (transport,) = virtio.probe()
+    transport.begin_init()
+    models[5].defer = False
+    assert transport.driver is None
+    queue = virtio.VirtQueue(transport, 0)
+    transport.finish_init()
+    for act in (
+        lambda: rng.read(4),
+        lambda: rng._queue.wait(token),
+        lambda: rng._queue.poll(),
+        lambda: rng.irq(print),
+    ):
+        with pytest.raises(errors.DeviceNotReady, match="has another driver by now"):
+            act()
+    # Nor does the driver disturb who has the device now.
+    rng.irq(None)
+    rng.deinit()
+    assert queue.request((), (bytearray(4),)) == 4
+    assert models[5].status == 15
+
+
+def test_another_driver_takes_the_device_of_a_disk(on_riscv):
+    models = on_riscv(s2=disk)
+    theirs = virtio.Block()
+    models[2].defer, models[2].late = True, NEVER
+    requests = theirs.prepare(bytearray(512))
+    theirs.submit(requests, write=True)
+    mine = virtio.Block(virtio.probe()[0])
+    models[2].defer = False
+    assert mine.transport is theirs.transport
+    with pytest.raises((OSError, errors.DeviceNotReady)):
+        theirs.finish(requests)
+    assert theirs.readblocks(0, bytearray(512)) < 0
+    with pytest.raises(errors.DeviceNotReady, match="has another driver by now"):
+        theirs.read(0, bytearray(512))
+    theirs.deinit()
+    assert mine.readblocks(0, bytearray(512)) == 0
+    assert virtio.Block() is mine
+
+
+def test_a_driver_that_is_overtaken_while_it_is_made(on_riscv):
+    models = on_riscv(s5=entropy)
+    others = []
+
+    class Mine(virtio.Device):
+        DEVICE_TYPE = 4
+
+        def set_up(self):
+            others.append(virtio.Entropy())
+
+    with pytest.raises(errors.DeviceNotReady, match="has another driver by now"):
+        Mine()
+    assert len(others[0].read(4)) == 4
+    assert models[5].status == 15
+
+
 # Class(): the first device, or the one that is driven.
 
 

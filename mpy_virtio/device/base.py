@@ -42,18 +42,32 @@ class Device:
     def _bring_up(self, transport, options):
         self.transport = transport
         self._options = options
-        self.features = transport.begin_init(self._supported(**options) | _RING_FEATURES)
+        try:
+            self.features = transport.begin_init(self._supported(**options) | _RING_FEATURES)
+        finally:
+            # Even if it failed, no other has it.
+            transport.driver = self
         try:
             self.set_up(**options)
+            # A callback may have come that has it driven anew.
+            self.check_driving()
             transport.finish_init()
         except BaseException:
-            transport.fail()
+            if transport.driver is self:
+                transport.fail()
             raise
-        transport.driver = self
 
     def _supported(self, **options):
         """The features to accept where they are offered, with these options."""
         return self.SUPPORTED_FEATURES
+
+    def check_driving(self):
+        """Raise DeviceNotReady when the device was reset, or another driver has it by now."""
+        transport = self.transport
+        if transport.driver is not self or live_at(transport.address) not in (None, transport):
+            raise errors.DeviceNotReady(
+                transport.address, "it was reset or has another driver by now, make a new one"
+            )
 
     def turn(self):
         """The asyncio.Lock for tasks that take turns at the device: `async with self.turn():`.
@@ -74,9 +88,12 @@ class Device:
         """Have `handler(device)` called when the device's configuration changes; None: no more.
 
         It runs between two bytecodes of the main program. Raises NoInterrupts where the device
-        cannot interrupt.
+        cannot interrupt, and DeviceNotReady when it has another driver by now.
         """
-        self.transport.on_config_change(handler, self)
+        if handler is not None:
+            self.check_driving()
+        if self.transport.driver is self:
+            self.transport.on_config_change(handler, self)
 
     def deinit(self):
         """Reset the device; the driver is of no more use. Leaving a `with` block does it too.

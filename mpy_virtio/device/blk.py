@@ -301,6 +301,7 @@ class Block(Device):
         """
         if not self.features & F_CONFIG_WCE:
             raise OSError(EOPNOTSUPP)
+        self.check_driving()
         self.transport.write_config(_WRITEBACK, 1, int(write_back))
 
     @property
@@ -692,6 +693,7 @@ class Block(Device):
 
     def _go_up(self):
         if self._down:
+            self.check_driving()
             self._bring_up_again()
             self._down = False
 

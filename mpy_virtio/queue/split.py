@@ -513,7 +513,8 @@ class VirtQueue:
         """The device broke the protocol: mark the queue broken, set FAILED, raise DeviceBroken."""
         self.broken = True
         self.state[_USABLE] = 0
-        self.transport.fail()
+        if self._live:
+            self.transport.fail()
         raise errors.DeviceBroken(self.transport.address, "queue {}: {}".format(self.index, what))
 
     # Below here is nobody else's business.
@@ -537,7 +538,8 @@ class VirtQueue:
             )
         if not self._live:
             raise errors.DeviceNotReady(
-                self.transport.address, "it was reset, make queue {} anew".format(self.index)
+                self.transport.address,
+                "it was reset or has another driver by now, make queue {} anew".format(self.index),
             )
 
     def _descriptors_for(self, buffers):

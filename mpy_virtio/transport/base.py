@@ -5,7 +5,7 @@ from array import array
 from errno import ETIMEDOUT
 
 from mpy_virtio import errors, features, port
-from mpy_virtio.port import wait_until
+from mpy_virtio.port import hold, release, wait_until
 
 # Device status bits (2.1).
 ACKNOWLEDGE = 1
@@ -142,12 +142,16 @@ class Transport:
         device does not finish; they stay referenced then.
         """
         former = live_at(self.address) or self
-        former.live[0] = 0
-        former._disconnect()
-        self.status = 0
-        wait_until(lambda: self.status == 0, _RESET_TIMEOUT_MS)
-        _live.pop(self.address, None)
-        former._let_go()
+        hold()
+        try:
+            former.live[0] = 0
+            former._disconnect()
+            self.status = 0
+            wait_until(lambda: self.status == 0, _RESET_TIMEOUT_MS)
+            former._let_go()
+            _live.pop(self.address, None)
+        finally:
+            release()
 
     deinit = reset
 
@@ -258,6 +262,7 @@ class Transport:
 
     def _let_go(self):
         self._config_handler = self._config_argument = None
+        self._config_changed = False
         self.live[0] = 0
         self.features = 0
         self.driver = None

@@ -13,6 +13,7 @@ from mpy_virtio.transport.base import (
     STATUS_NAMES,
     USED_BUFFER,
     Transport,
+    live_at,
 )
 
 _MAGIC = 0x74726976
@@ -260,7 +261,9 @@ class MMIOTransport(Transport):
                 print("  {:03x} {:18} {:#010x} {}".format(offset, name, value, self._say(name)))
         if offered is not None:
             print("  features offered    {:#x}".format(offered))
-        print("  features accepted   {:#x}".format(self.features))
+        # Those of whoever drives the device.
+        driven = live_at(self.address) or self
+        print("  features accepted   {:#x}".format(driven.features))
 
     def _may_read(self, name):
         if name == "queue_num_max" and self.requires_legacy_layout:
