@@ -313,17 +313,25 @@ def test_another_drivers_device_is_taken_over(on_riscv):
     assert models[5].status == 15
 
 
+@pytest.mark.parametrize("where, status", [("set_up", 11), ("started", 15)])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-def test_a_set_up_that_goes_wrong_sets_failed(on_riscv, error):
+def test_a_driver_that_cannot_begin_sets_failed(on_riscv, error, where, status):
     models = on_riscv(s5=entropy)
 
     class Mine(virtio.Device):
         DEVICE_TYPE = 4
 
         def set_up(self):
-            raise error
+            self.come_to("set_up")
+
+        def started(self):
+            self.come_to("started")
+
+        def come_to(self, here):
+            if here == where:
+                raise error
 
     with pytest.raises(error):
         Mine()
-    assert models[5].status == 11 | FAILED
+    assert models[5].status == status | FAILED
     assert len(virtio.Entropy().read(4)) == 4

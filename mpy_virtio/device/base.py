@@ -18,7 +18,8 @@ class Device:
 
     A subclass says which type it drives in `DEVICE_TYPE` and what it can do in
     `SUPPORTED_FEATURES`, and makes its queues in `set_up(**options)`, which is called between
-    the negotiation of features and DRIVER_OK.
+    the negotiation of features and DRIVER_OK. After that `started()` is called. What either of
+    them raises sets FAILED.
     """
 
     DEVICE_TYPE = 0
@@ -52,10 +53,14 @@ class Device:
             # A callback may have come that has it driven anew.
             self.check_driving()
             transport.finish_init()
+            self.started()
         except BaseException:
             if transport.driver is self:
                 transport.fail()
             raise
+
+    def started(self):
+        """What is to be done first when the device may be notified."""
 
     def _supported(self, **options):
         """The features to accept where they are offered, with these options."""

@@ -126,8 +126,7 @@ class Net(Device):
         self.transmit = self._frames_out.transmit
         self._frames_in.give_all()
 
-    def _bring_up(self, transport, options):
-        super()._bring_up(transport, options)
+    def started(self):
         # The buffers to receive into were given before the device could be told.
         self._frames_in.kick()
 
