@@ -310,11 +310,13 @@ def test_without_an_answer_it_is_not_connected(board, wire):
 def test_the_cable(board):
     b = board(devices=[CARD.replace("net0", "net0,id=card")], extra=USER)
     assert b.exec(CONNECT + "print(nic.status(), nic.link())") == "3 True\n"
+    b.exec("import mpy_virtio\ntold = []\nmpy_virtio.Net().irq(told.append)")
     for _ in range(3):
         b.qmp("set_link", name="card", up=False)
         assert b.exec("while nic.link(): time.sleep_ms(1)\nprint(nic.status())") == "1\n"
         b.qmp("set_link", name="card", up=True)
         b.exec("while not nic.isconnected(): time.sleep_ms(1)")
+    assert b.exec("print(len(told) >= 6, set(told) == {nic.card})") == "True True\n"
 
 
 def test_ipv6_with_a_router(board, legacy):

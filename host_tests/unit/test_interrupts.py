@@ -9,6 +9,7 @@ import pytest
 from model import NEVER, BlockModel, Device, EntropyModel
 from model.registers import EVENT_IDX, INDIRECT_DESC
 from mpy_virtio import Block, Entropy, MMIOTransport, VirtQueue, errors
+from mpy_virtio import Device as DriverBase
 
 LINE = 7
 VERSIONS = pytest.mark.parametrize("version", [1, 2])
@@ -377,6 +378,102 @@ def test_a_disk_tells_of_its_new_size(with_interrupts, version):
     clock.look()
     assert told == [disk]
     assert model.interrupt_status == 0
+
+
+class Told(DriverBase):
+    """A driver that notes what it hears of its configuration."""
+
+    DEVICE_TYPE = 42
+
+    def set_up(self):
+        self.told = []
+
+    def config_changed(self):
+        self.told.append("driver")
+        if self.told == ["driver"]:
+            self.first()
+
+    def first(self):
+        pass
+
+
+@pytest.fixture
+def told_driver(with_interrupts):
+    model = Mirror(device_id=42, queue_sizes=(16,), irq=LINE)
+    driver = Told(MMIOTransport(model.address, irq=LINE))
+    driver.irq(lambda device: driver.told.append(device))
+    return model, driver
+
+
+def change(model):
+    model.change_config(b"")
+    clock.look()
+
+
+def test_the_driver_hears_of_a_change_before_the_program(told_driver):
+    model, driver = told_driver
+    change(model)
+    assert driver.told == ["driver", driver]
+    driver.irq(None)
+    change(model)
+    assert driver.told == ["driver", driver, "driver"]
+
+
+def press(*_):
+    raise KeyboardInterrupt
+
+
+def test_ctrl_c_in_the_drivers_part_loses_no_change(told_driver):
+    model, driver = told_driver
+    driver.first = press
+    with pytest.raises(KeyboardInterrupt):
+        change(model)
+    clock.look()
+    assert driver.told == ["driver", "driver", driver]
+
+
+def test_ctrl_c_in_the_programs_part_ends_that_alone(told_driver):
+    model, driver = told_driver
+    driver.irq(press)
+    with pytest.raises(KeyboardInterrupt):
+        change(model)
+    clock.look()
+    driver.told.clear()
+    change(model)
+    assert driver.told == ["driver"]
+
+
+def test_a_driver_that_lost_its_device_hears_nothing(told_driver):
+    model, driver = told_driver
+    other = Told(driver.transport)
+    driver.irq(None)
+    with pytest.raises(errors.DeviceNotReady):
+        driver.irq(print)
+    change(model)
+    assert (driver.told, other.told) == ([], ["driver"])
+
+
+def test_a_change_that_nobody_heard_is_not_told_to_the_next_driver(told_driver):
+    model, driver = told_driver
+    # Between the interrupt and the handlers comes a reset.
+    driver.transport._config_changed = True
+    other = Told(driver.transport)
+    driver.transport.call_handlers_later()
+    clock.look()
+    assert other.told == []
+
+
+def test_a_disk_that_was_reset_tells_of_changes_as_before(with_interrupts):
+    model = BlockModel(bytes(4096), irq=LINE)
+    disk = Block(MMIOTransport(model.address, irq=LINE), timeout_ms=20)
+    told = []
+    disk.irq(told.append)
+    model.defer, model.late = True, NEVER
+    with pytest.raises(OSError):
+        disk.read(0, bytearray(512))
+    model.resize(16)
+    clock.look()
+    assert (told, disk.capacity) == ([disk], 16)
 
 
 def test_a_device_that_gives_up_is_told_to_all(pair):

@@ -2,6 +2,7 @@
 
 from mpy_virtio import errors, features
 from mpy_virtio.device_type import DeviceType
+from mpy_virtio.port import hold, release
 from mpy_virtio.slots import probe
 from mpy_virtio.transport.base import NEEDS_RESET, live_at
 
@@ -19,13 +20,14 @@ class Device:
     A subclass says which type it drives in `DEVICE_TYPE` and what it can do in
     `SUPPORTED_FEATURES`, and makes its queues in `set_up(**options)`, which is called between
     the negotiation of features and DRIVER_OK. After that `started()` is called. What either of
-    them raises sets FAILED.
+    them raises sets FAILED. `config_changed()` is called when the configuration has changed.
     """
 
     DEVICE_TYPE = 0
     SUPPORTED_FEATURES = 0
 
     _turn = None
+    _handler = None
 
     def __new__(cls, transport=None, **options):
         if transport is None:
@@ -49,6 +51,8 @@ class Device:
             # Even if it failed, no other has it.
             transport.driver = self
         try:
+            if transport.has_interrupts:
+                transport.on_config_change(_hear, self)
             self.set_up(**options)
             # A callback may have come that has it driven anew.
             self.check_driving()
@@ -61,6 +65,12 @@ class Device:
 
     def started(self):
         """What is to be done first when the device may be notified."""
+
+    def config_changed(self):
+        """What is to be done first when the configuration has changed.
+
+        Neither a callback nor Ctrl-C comes meanwhile, so it is not to wait.
+        """
 
     def _supported(self, **options):
         """The features to accept where they are offered, with these options."""
@@ -97,8 +107,8 @@ class Device:
         """
         if handler is not None:
             self.check_driving()
-        if self.transport.driver is self:
-            self.transport.on_config_change(handler, self)
+            self.transport.check_interrupts()
+        self._handler = handler
 
     def deinit(self):
         """Reset the device; the driver is of no more use. Leaving a `with` block does it too.
@@ -116,6 +126,23 @@ class Device:
 
     def __repr__(self):
         return "<{} on {!r}>".format(type(self).__name__, self.transport)
+
+
+def _hear(driver):
+    hold()
+    try:
+        driver.config_changed()
+    finally:
+        release()
+    try:
+        if driver._handler is not None:
+            driver._handler(driver)
+    except Exception:
+        raise
+    except BaseException:
+        # Ctrl-C: going on would only repeat what it ended.
+        driver._handler = None
+        raise
 
 
 def _first(number):

@@ -140,7 +140,6 @@ class Block(Device):
     _held = ()
     _queue = None
     _jobs = None
-    _handler = None
     _range = None
     _limits = None
     _more = None
@@ -158,8 +157,6 @@ class Block(Device):
             # After a reset; Requests know its state.
             self._queue.attach()
         self._set_up_requests()
-        if self.transport.has_interrupts:
-            self.transport.on_config_change(_config_changed, self)
 
     def _set_up_blocks(self, block_size):
         own = self._config(F_BLK_SIZE, _BLK_SIZE, _SECTOR_SIZE)
@@ -187,15 +184,7 @@ class Block(Device):
         if self._jobs is not None:
             self._jobs[_JOBS_LIMIT] = self.limit_of(self.block_size)
 
-    def irq(self, handler):
-        """Have `handler(disk)` called when the size of the disk has changed; None: no more.
-
-        It runs between two bytecodes of the main program. Raises NoInterrupts where the device
-        cannot interrupt.
-        """
-        if handler is not None:
-            self.transport.check_interrupts()
-        self._handler = handler
+    config_changed = refresh
 
     def _set_up_requests(self):
         # A request has a header, segments of data, and a status.
@@ -735,9 +724,3 @@ def is_refused(error):
 def is_going_on(jobs):
     """Whether the device has some of `jobs`, or will be sent some."""
     return bool(jobs[_JOBS_LEFT]) or jobs[_JOBS_SENT] < jobs[_JOBS_COUNT]
-
-
-def _config_changed(disk):
-    disk.refresh()
-    if disk._handler is not None:
-        disk._handler(disk)

@@ -183,7 +183,7 @@ class Transport:
     def on_config_change(self, handler, argument):
         """Have `handler(argument)` called when the configuration has changed; None: no more.
 
-        A reset ends it too. Raises NoInterrupts.
+        It is called once more after Ctrl-C in it. A reset ends it too. Raises NoInterrupts.
         """
         if handler is not None:
             self.check_interrupts()
@@ -239,7 +239,7 @@ class Transport:
             except Exception as error:
                 sys.print_exception(error)
             except BaseException:
-                self._config_handler = None
+                self._config_changed = True
                 raise
 
     def _disconnect(self):

@@ -48,8 +48,9 @@ class _LAN(network.Bridge):
         self._frames_out = self.frames_out
         self._waiting = self.waiting
         card.taker = "network.LAN"
-        card.irq(self._config_changed)
-        self._config_changed(card)
+        # As the driver's own, so that a program may have its handler beside it.
+        card.config_changed = self._config_changed
+        self._config_changed()
         if card.on_receive(self._receive, driver=True):
             self._receive(card._frames_in)
 
@@ -88,11 +89,11 @@ class _LAN(network.Bridge):
         self.card.on_room(None)
         self._transmit(None)
 
-    def _config_changed(self, card):
+    def _config_changed(self):
         hold()
         try:
-            self.link(card.link)
-            card.announce_wanted()
+            self.link(self.card.link)
+            self.card.announce_wanted()
         finally:
             release()
 
