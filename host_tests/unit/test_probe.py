@@ -6,7 +6,7 @@ from errno import ETIMEDOUT
 import pytest
 
 import mpy_virtio as virtio
-from model import NEVER, BlockModel, EntropyModel, RegisterFile
+from model import NEVER, BlockModel, EntropyModel, NetModel, RegisterFile
 from model.registers import FAILED
 from mpy_virtio import errors
 from mpy_virtio.transport.mmio import MMIOTransport
@@ -234,6 +234,46 @@ def test_an_option_drives_the_device_anew(on_riscv):
     assert len(second.read(4)) == 4
     with pytest.raises(errors.DeviceNotReady):
         first.read(4)
+
+
+@pytest.mark.parametrize(
+    "driver, option",
+    [("Block", "timeout"), ("Block", "qeue"), ("Entropy", "size"), ("Net", "offlaod")],
+)
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_an_option_that_the_driver_has_not_is_refused_by_its_name(
+    on_riscv, driver, option, by_hand
+):
+    models = on_riscv(s2=disk, s5=entropy, s6=lambda address: NetModel(address=address))
+    make = getattr(virtio, driver)
+    live = make()
+    transport = live.transport if by_hand else None
+    with pytest.raises(TypeError, match=f"'{option}'"):
+        make(transport, **{option: 1})
+    # Which has not touched the device.
+    assert make() is live
+    live.check_driving()
+    assert {models[i].status for i in models} == {0, 15}
+
+
+def test_a_driver_of_ones_own_may_have_options(on_riscv):
+    models = on_riscv(s5=entropy)
+
+    class Mine(virtio.Device):
+        DEVICE_TYPE = 4
+
+        def __init__(self, transport=None, *, pieces=3):
+            super().__init__(transport, pieces)
+
+        def set_up(self, pieces):
+            self.pieces = pieces
+
+    mine = Mine()
+    assert (mine.pieces, Mine() is mine) == (3, True)
+    assert Mine(pieces=5).pieces == 5
+    with pytest.raises(errors.DeviceNotReady):
+        mine.check_driving()
+    assert models[5].status == 15
 
 
 def test_a_transport_drives_the_device_anew(on_riscv):

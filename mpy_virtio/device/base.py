@@ -10,17 +10,22 @@ _RING_FEATURES = features.INDIRECT_DESC | features.EVENT_IDX
 
 
 class Device:
-    """Base of the drivers, which are made as `Class(transport, **options)`.
+    """Base of the drivers, which are made as `Class(transport, option=value)`.
 
     Without a transport it is the first device of the type that probe() finds. If that one is
     driven already and has not failed, `Class()` is the driver that it has, as `machine.RTC()` is
     the one RTC; with a transport or an option the device is reset and driven anew. Raises
-    DeviceNotFound, WrongDeviceType, FeaturesRejected.
+    DeviceNotFound, WrongDeviceType, FeaturesRejected, and TypeError for an option that the driver
+    has not, before the device is touched.
 
     A subclass says which type it drives in `DEVICE_TYPE` and what it can do in
-    `SUPPORTED_FEATURES`, and makes its queues in `set_up(**options)`, which is called between
-    the negotiation of features and DRIVER_OK. After that `started()` is called. What either of
-    them raises sets FAILED. `config_changed()` is called when the configuration has changed.
+    `SUPPORTED_FEATURES`, and makes its queues in `set_up()`, which is called between the
+    negotiation of features and DRIVER_OK. After that `started()` is called. What either of them
+    raises sets FAILED. `config_changed()` is called when the configuration has changed.
+
+    One that has options names them in its `__init__`, and hands them to that of this class, which
+    calls `set_up()` with them; it is called on a driver that there is already, too, and is not to
+    do anything else.
     """
 
     DEVICE_TYPE = 0
@@ -39,21 +44,26 @@ class Device:
         elif transport.device_type != cls.DEVICE_TYPE:
             raise errors.WrongDeviceType(transport, DeviceType(cls.DEVICE_TYPE))
         self = super().__new__(cls)
-        self._bring_up(transport, options)
+        self.transport = transport
         return self
 
-    def _bring_up(self, transport, options):
-        self.transport = transport
-        self._options = options
+    def __init__(self, transport=None, *options):
+        if self.transport.driver is not self:
+            self._options = options
+            self._bring_up()
+
+    def _bring_up(self):
+        transport = self.transport
+        options = self._options
         try:
-            self.features = transport.begin_init(self._supported(**options) | _RING_FEATURES)
+            self.features = transport.begin_init(self._supported(*options) | _RING_FEATURES)
         finally:
             # Even if it failed, no other has it.
             transport.driver = self
         try:
             if transport.has_interrupts:
                 transport.on_config_change(_hear, self)
-            self.set_up(**options)
+            self.set_up(*options)
             # A callback may have come that has it driven anew.
             self.check_driving()
             transport.finish_init()
@@ -72,7 +82,7 @@ class Device:
         Neither a callback nor Ctrl-C comes meanwhile, so it is not to wait.
         """
 
-    def _supported(self, **options):
+    def _supported(self, *options):
         """The features to accept where they are offered, with these options."""
         return self.SUPPORTED_FEATURES
 

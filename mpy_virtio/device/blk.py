@@ -144,7 +144,12 @@ class Block(Device):
     _limits = None
     _more = None
 
-    def set_up(self, queue_size=None, timeout_ms=10000, block_size=None, queue=0):
+    def __init__(
+        self, transport=None, *, queue_size=None, timeout_ms=10000, block_size=None, queue=0
+    ):
+        super().__init__(transport, queue_size, timeout_ms, block_size, queue)
+
+    def set_up(self, queue_size, timeout_ms, block_size, queue):
         self.timeout_ms = timeout_ms
         # A small int, unlike all of them, so that nothing is allocated when it is looked at.
         self._abilities = self.features & _ALL
@@ -688,7 +693,7 @@ class Block(Device):
 
     def _bring_up_again(self):
         timeout_ms = self.timeout_ms
-        self._bring_up(self.transport, self._options)
+        self._bring_up()
         self.timeout_ms = timeout_ms
 
     def check(self, jobs):

@@ -106,10 +106,15 @@ class Net(Device):
         | F_ANY_LAYOUT
     )
 
-    def _supported(self, offload=False, **_):
+    def __init__(
+        self, transport=None, *, queue_size=None, buffers=None, buffer_size=None, offload=False
+    ):
+        super().__init__(transport, queue_size, buffers, buffer_size, offload)
+
+    def _supported(self, queue_size, buffers, buffer_size, offload):
         return self.SUPPORTED_FEATURES | (F_CSUM | F_GUEST_CSUM if offload else 0)
 
-    def set_up(self, queue_size=None, buffers=None, buffer_size=None, offload=False):
+    def set_up(self, queue_size, buffers, buffer_size, offload):
         transport = self.transport
         self.mac = self._read_mac() if self.features & F_MAC else None
         self.mtu = self._read_mtu() if self.features & F_MTU else _DEFAULT_MTU

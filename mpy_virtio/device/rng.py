@@ -9,7 +9,10 @@ class Entropy(Device):
 
     DEVICE_TYPE = 4
 
-    def set_up(self, queue_size=None):
+    def __init__(self, transport=None, *, queue_size=None):
+        super().__init__(transport, queue_size)
+
+    def set_up(self, queue_size):
         self._queue = VirtQueue(self.transport, 0, queue_size)
 
     def readinto(self, buf, timeout_ms=5000):
