@@ -12,21 +12,24 @@ from mpy_virtio import port
 
 __version__ = "0.1.0"
 
-_LAZY = {
-    "probe": "slots",
-    "MMIOTransport": "transport.mmio",
-    "VirtQueue": "queue.split",
-    "Device": "device.base",
-    "Block": "device.blk",
-    "Entropy": "device.rng",
-    "Net": "device.net",
-    "Cache": "cache",
-}
+# Name, and the module that has it. A tuple, which is not on the heap of a firmware.
+_LAZY = (
+    ("probe", "slots"),
+    ("MMIOTransport", "transport.mmio"),
+    ("VirtQueue", "queue.split"),
+    ("Device", "device.base"),
+    ("Block", "device.blk"),
+    ("Entropy", "device.rng"),
+    ("Net", "device.net"),
+    ("Cache", "cache"),
+)
 
 
 def __getattr__(name):
-    if name in _LAZY:
-        value = getattr(_module(_LAZY[name]), name)
+    for known, module in _LAZY:
+        if known == name:
+            value = getattr(_module(module), name)
+            break
     else:
         try:
             # A module of the package, as in `except virtio.errors.QueueFull`.

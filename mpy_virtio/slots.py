@@ -2,6 +2,8 @@
 
 import sys
 
+from micropython import const
+
 from mpy_virtio import errors, port
 from mpy_virtio.transport.base import live_at
 from mpy_virtio.transport.mmio import MMIOTransport
@@ -12,12 +14,12 @@ _MACHINES = (
     ("virt with rv", (0x10001000, 8, 0x1000, 1)),
     ("virt with cortex-a", (0x0A000000, 32, 0x200, 48)),
 )
-_MAX_REGION = 0x200
+_MAX_REGION = const(0x200)
 
 # The three cells of an interrupt of Arm's GIC begin with its type; to each belongs the number
 # (INTID) of the first.
-_GIC_CELLS = 3
-_GIC_FIRST = {0: 32, 1: 16}
+_GIC_CELLS = const(3)
+_GIC_FIRST = (32, 16)
 
 # What the device tree says; to read it takes as long as a few dozen requests. Runs of slots alike:
 # address, size, number of the interrupt or None, count, stride.
@@ -86,7 +88,7 @@ def _slots_of(tree):
 def _interrupt_number(cells):
     if len(cells) == 1:
         return cells[0]
-    if len(cells) == _GIC_CELLS and cells[0] in _GIC_FIRST:
+    if len(cells) == _GIC_CELLS and cells[0] < len(_GIC_FIRST):
         return _GIC_FIRST[cells[0]] + cells[1]
     return None
 

@@ -8,17 +8,8 @@ import pytest
 import mpy_virtio
 from model import NEVER, RegisterFile
 from mpy_virtio import errors
+from tools import ROOT
 
-NAMES = {
-    "probe": "mpy_virtio.slots",
-    "MMIOTransport": "mpy_virtio.transport.mmio",
-    "VirtQueue": "mpy_virtio.queue.split",
-    "Device": "mpy_virtio.device.base",
-    "Block": "mpy_virtio.device.blk",
-    "Entropy": "mpy_virtio.device.rng",
-    "Net": "mpy_virtio.device.net",
-    "Cache": "mpy_virtio.cache",
-}
 VALUES = (0x74726977, 0x10001000, 3)
 CLASSES = [errors.VirtIOError, *(getattr(errors, name) for name, _ in errors._CLASSES)]
 
@@ -31,17 +22,29 @@ def fresh_package():
     return module
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_names_are_loaded_when_they_are_used(name):
+@pytest.mark.parametrize("name, module", mpy_virtio._LAZY)
+def test_names_are_loaded_when_they_are_used(name, module):
     package = fresh_package()
     assert name not in vars(package)
     value = getattr(package, name)
-    assert value.__module__ == NAMES[name]
+    assert (value.__module__, value.__name__) == (f"mpy_virtio.{module}", name)
     assert vars(package)[name] is value
 
 
-def test_every_lazy_name_is_tested_here():
-    assert set(NAMES) == set(mpy_virtio._LAZY)
+def all_subclasses(kind):
+    for one in kind.__subclasses__():
+        yield one
+        yield from all_subclasses(one)
+
+
+def test_every_driver_has_its_name():
+    for file in (ROOT / "mpy_virtio/device").glob("*.py"):
+        importlib.import_module(f"mpy_virtio.device.{file.stem}")
+    drivers = [
+        one for one in all_subclasses(mpy_virtio.Device) if one.__module__[:11] == "mpy_virtio."
+    ]
+    assert drivers
+    assert all(getattr(mpy_virtio, one.__name__) is one for one in drivers)
 
 
 def test_modules_are_attributes_too():

@@ -1,8 +1,7 @@
 """What every driver shares: finding its device, bringing it up, letting it go."""
 
-from mpy_virtio import errors, features
+from mpy_virtio import errors, features, port
 from mpy_virtio.device_type import DeviceType
-from mpy_virtio.port import hold, release
 from mpy_virtio.slots import probe
 from mpy_virtio.transport.base import NEEDS_RESET, live_at
 
@@ -139,11 +138,11 @@ class Device:
 
 
 def _hear(driver):
-    hold()
+    port.hold()
     try:
         driver.config_changed()
     finally:
-        release()
+        port.release()
     try:
         if driver._handler is not None:
             driver._handler(driver)

@@ -4,16 +4,18 @@ import sys
 from array import array
 from errno import ETIMEDOUT
 
+from micropython import const
+
 from mpy_virtio import errors, features, port
-from mpy_virtio.port import hold, release, wait_until
+from mpy_virtio.port import wait_until
 
 # Device status bits (2.1).
-ACKNOWLEDGE = 1
-DRIVER = 2
-DRIVER_OK = 4
-FEATURES_OK = 8
-NEEDS_RESET = 64
-FAILED = 128
+ACKNOWLEDGE = const(1)
+DRIVER = const(2)
+DRIVER_OK = const(4)
+FEATURES_OK = const(8)
+NEEDS_RESET = const(64)
+FAILED = const(128)
 STATUS_NAMES = (
     (ACKNOWLEDGE, "ACKNOWLEDGE"),
     (DRIVER, "DRIVER"),
@@ -24,13 +26,14 @@ STATUS_NAMES = (
 )
 
 # What an interrupt is about (4.2.2).
-USED_BUFFER = 1
-CONFIG_CHANGE = 2
+USED_BUFFER = const(1)
+CONFIG_CHANGE = const(2)
+INTERRUPT_NAMES = ((USED_BUFFER, "used buffer"), (CONFIG_CHANGE, "configuration change"))
 
-PAGE_SIZE = 4096
+PAGE_SIZE = const(4096)
 
-_RESET_TIMEOUT_MS = 1000
-_CONSISTENT_TRIES = 64
+_RESET_TIMEOUT_MS = const(1000)
+_CONSISTENT_TRIES = const(64)
 
 # Bits that concern how driver and device share memory, not what the device does. On the machines
 # this package runs on a device sees memory as the driver does.
@@ -57,6 +60,8 @@ class Transport:
     `_write_config(offset, size, value)` for 1, 2 and 4 bytes at a time.
     """
 
+    _interrupted_queues = ()
+
     def __init__(self, address, config_size, irq=None):
         self.address = address
         self.config_size = config_size
@@ -69,7 +74,6 @@ class Transport:
         # Made here, since the interrupt must not allocate.
         self._server = self._serve
         self._caller = self._call_handlers
-        self._interrupted_queues = ()
         self._config_changed = False
         self._config_handler = None
         self._config_argument = None
@@ -142,7 +146,7 @@ class Transport:
         device does not finish; they stay referenced then.
         """
         former = live_at(self.address) or self
-        hold()
+        port.hold()
         try:
             former.live[0] = 0
             former._disconnect()
@@ -151,7 +155,7 @@ class Transport:
             former._let_go()
             _live.pop(self.address, None)
         finally:
-            release()
+            port.release()
 
     deinit = reset
 

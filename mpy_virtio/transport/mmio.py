@@ -2,6 +2,7 @@
 
 import uctypes
 from machine import mem8, mem16, mem32
+from micropython import const
 
 from mpy_virtio import device_type, errors, features
 from mpy_virtio.layouts import CONFIG, LEGACY, MMIO_HEADER, MODERN, REGISTERS, split_queue
@@ -9,6 +10,7 @@ from mpy_virtio.port import fence, wait_until
 from mpy_virtio.transport.base import (
     CONFIG_CHANGE,
     FAILED,
+    INTERRUPT_NAMES,
     PAGE_SIZE,
     STATUS_NAMES,
     USED_BUFFER,
@@ -18,12 +20,11 @@ from mpy_virtio.transport.base import (
 
 _MAGIC = 0x74726976
 _INTERRUPT_BITS = USED_BUFFER | CONFIG_CHANGE
-_INTERRUPT_NAMES = ((USED_BUFFER, "used buffer"), (CONFIG_CHANGE, "configuration change"))
-_UNSET_TIMEOUT_MS = 1000
-_QUEUE_NOTIFY = 0x050
+_UNSET_TIMEOUT_MS = const(1000)
+_QUEUE_NOTIFY = const(0x050)
 
 # QEMU ignores a QueueSel above this and goes on with the queue selected before.
-_LAST_SURE_QUEUE = 1023
+_LAST_SURE_QUEUE = const(1023)
 
 
 class MMIOTransport(Transport):
@@ -34,6 +35,8 @@ class MMIOTransport(Transport):
     BadAddress, RegionTooSmall, BadMagic, UnsupportedVersion, or InvalidDeviceID for an empty slot
     (device ID 0) and for types that the specification does not assign.
     """
+
+    _page_size = PAGE_SIZE
 
     def __init__(self, address, size=0x200, irq=None):
         if not isinstance(address, int) or address < 0 or address % 4:
@@ -54,8 +57,6 @@ class MMIOTransport(Transport):
         self.device_type = device_type.DeviceType(device_id)
         self.requires_legacy_layout = self.version == 1
         self.doorbell = address + _QUEUE_NOTIFY
-        self._config = address + CONFIG
-        self._page_size = PAGE_SIZE
 
     def __repr__(self):
         return "<MMIOTransport {:#x} v{} {}, status {}>".format(
@@ -234,14 +235,14 @@ class MMIOTransport(Transport):
         return 0 if self.requires_legacy_layout else self.regs.config_generation
 
     def _read_config(self, offset, size):
-        address = self._config + offset
+        address = self.address + CONFIG + offset
         if size == 4:
             return mem32[address] & 0xFFFFFFFF
         return mem8[address] if size == 1 else mem16[address]
 
     def _write_config(self, offset, size, value):
         memory = mem32 if size == 4 else mem8 if size == 1 else mem16
-        memory[self._config + offset] = value
+        memory[self.address + CONFIG + offset] = value
 
     # For the prompt.
 
@@ -280,7 +281,7 @@ class MMIOTransport(Transport):
         if name == "status":
             return _bits(self.regs.status, STATUS_NAMES)
         if name == "interrupt_status":
-            return _bits(self.regs.interrupt_status, _INTERRUPT_NAMES)
+            return _bits(self.regs.interrupt_status, INTERRUPT_NAMES)
         return ""
 
 
