@@ -3,6 +3,7 @@
 import dis
 import functools
 import gc
+import inspect
 import sys
 from types import SimpleNamespace
 
@@ -67,34 +68,26 @@ TWINS = {"viper": hot_viper, "bytecode": hot_bytecode}
 TWIN_NAMES = [module.__name__ for module in TWINS.values()]
 FRAMES_TWINS = {"viper": frames_viper, "bytecode": frames_bytecode}
 FRAMES_TWIN_NAMES = [module.__name__ for module in FRAMES_TWINS.values()]
-WITH_TWINS = (
-    "queue",
-    "queue_properties",
-    "lying_device",
-    "hostile_card",
-    "hostile_disk",
-    "block",
-    "cache",
-    "entropy",
-    "interrupts",
-    "asyncio",
-    "net",
-    "net_checksums",
-    "net_merging",
-    "every_jump",
-    "refusals",
-    "lost_writes",
-)
+HAVE_QUEUES = ("mpy_virtio.cache", "mpy_virtio.device.", "mpy_virtio.queue.")
+
+
+@functools.cache
+def has_queues(module):
+    """Whether a module of tests takes anything from the package that may have a queue."""
+    values = vars(module).values()
+    taken = [value if inspect.ismodule(value) else inspect.getmodule(value) for value in values]
+    names = [one.__name__ for one in taken if one]
+    return "mpy_virtio" in names or any(name.startswith(HAVE_QUEUES) for name in names)
 
 
 def pytest_generate_tests(metafunc):
-    """What goes through a queue is tested with both twins of its hot path."""
-    name = metafunc.module.__name__.rpartition("test_")[2]
-    if name in WITH_TWINS:
+    """What may go through a queue is tested with both twins of its hot path."""
+    if has_queues(metafunc.module) or "set_up_queue" in metafunc.fixturenames:
         metafunc.fixturenames.append("twin")
         metafunc.parametrize("twin", TWINS, indirect=True)
         # The long walks have the guard only.
-        if {"at_jump", "ctrl_c"} & set(metafunc.fixturenames) and "hostile" not in name:
+        hostile = metafunc.definition.get_closest_marker("hostile")
+        if {"at_jump", "ctrl_c"} & set(metafunc.fixturenames) and not hostile:
             metafunc.fixturenames.append("guarded")
             metafunc.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
 

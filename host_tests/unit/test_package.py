@@ -59,13 +59,13 @@ def test_an_unknown_name():
         mpy_virtio.Blokc  # noqa: B018
 
 
-@pytest.mark.parametrize("size, twin", [(4, "hot_viper"), (8, "hot_bytecode")])
-def test_viper_code_is_for_addresses_of_a_word(monkeypatch, size, twin):
+@pytest.mark.parametrize("size, chosen", [(4, "hot_viper"), (8, "hot_bytecode")])
+def test_viper_code_is_for_addresses_of_a_word(monkeypatch, size, chosen):
     monkeypatch.setattr("uctypes.sizeof", lambda layout: size)
     spec = importlib.util.find_spec("mpy_virtio.queue.hot")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    assert module.twin.__name__ == "mpy_virtio.queue." + twin
+    assert module.twin.__name__ == "mpy_virtio.queue." + chosen
 
 
 def on_riscv(monkeypatch):
