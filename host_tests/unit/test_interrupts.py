@@ -54,9 +54,7 @@ def start(queue, data=b"x"):
 
 
 def take_all(queue, taken):
-    while (token := queue.poll()) is not None:
-        taken.append((queue.index, token))
-        queue.finish(token)
+    taken.extend((queue.index, token) for token, _ in queue.finish_all())
 
 
 # Queues.

@@ -357,6 +357,26 @@ def test_tokens_that_are_not_done_or_not_at_all(set_up_queue):
     assert is_empty(queue)
 
 
+@RINGS
+def test_all_that_is_back_is_finished(set_up_queue, version, features):
+    echo = set_up_queue(16, version, features)
+    echo.model.hold_back()
+    queue = echo.queue
+    started = {queue.start((), (bytearray(n),)): n for n in range(1, 5)}
+    assert list(queue.finish_all()) == []
+    for _ in range(3):
+        echo.model.complete("lifo")
+    back = list(queue.finish_all())
+    assert [length for _, length in back] == [4, 3, 2]
+    assert all(started.pop(token) == length for token, length in back)
+    assert (queue.in_flight, list(queue.finish_all())) == (1, [])
+    echo.model.complete()
+    queue.poll_all()
+    (token,) = started
+    assert queue.done(token) and queue.finish(token) == 1
+    assert is_empty(queue)
+
+
 # Making a queue.
 
 

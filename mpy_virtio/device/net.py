@@ -289,8 +289,7 @@ class Net(Device):
             return False
         queue = self._control
         # What was acknowledged before is back by now.
-        while queue.poll() is not None:
-            pass
+        queue.poll_all()
         if queue.free >= _COMMAND_BUFFERS:
             queue.abandon(queue.start((_ANNOUNCE_ACK,), (bytearray(1),)))
         return True

@@ -129,8 +129,7 @@ class _Waiters:
         """Take in what the device has returned, and wake those who need not wait any more."""
         over = False
         try:
-            while queue.poll() is not None:
-                pass
+            queue.poll_all()
             over = queue.transport.status & NEEDS_RESET
         except Exception:
             # They will see for themselves.

@@ -281,6 +281,19 @@ class VirtQueue:
         if result == _NOT_READY:
             raise errors.DeviceNotReady(self.transport.address, "call finish_init() first")
 
+    def poll_all(self):
+        """Take in all that the device has returned; each is to be finished."""
+        while self.poll() is not None:
+            pass
+
+    def finish_all(self):
+        """Take in all that the device has returned, and finish it: an iterator.
+
+        For each request it gives the token, and how many bytes the device wrote.
+        """
+        while (token := self.poll()) is not None:
+            yield token, self.finish(token)
+
     def done(self, token):
         """Whether poll() has taken in request `token`."""
         state = self._state_of(token)
@@ -423,9 +436,9 @@ class VirtQueue:
     def irq(self, handler, driver=False):
         """Call `handler(queue)` when the device has returned something; None: no more.
 
-        It runs between two bytecodes of the main program, and should poll() until that gives
-        None: no other interrupt comes for what it leaves. It is called too when the device gives
-        up (DEVICE_NEEDS_RESET). Ctrl-C ends one that does not return: it is called no more then.
+        It runs between two bytecodes of the main program, and should finish_all() or poll_all():
+        no other interrupt comes for what it leaves. It is called too when the device gives up
+        (DEVICE_NEEDS_RESET). Ctrl-C ends one that does not return: it is called no more then.
 
         A `driver` calls no code of the program's, and does a bounded amount of work: it is called
         at once, also where callbacks have to wait. Returns whether the device has returned
