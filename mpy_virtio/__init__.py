@@ -21,6 +21,7 @@ _LAZY = (
     ("Block", "device.blk"),
     ("Entropy", "device.rng"),
     ("Net", "device.net"),
+    ("Balloon", "device.balloon"),
     ("Cache", "cache"),
 )
 

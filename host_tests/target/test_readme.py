@@ -67,12 +67,12 @@ def test_sessions_at_the_prompt(newcomers_board, number):
 
 
 # What the scripts print.
-PRINTED = ("0\n", "16 None\n", "173\n", "b'U\\xaa' 1000\n", "[1, 20, 300]\n")
+PRINTED = ("QEMU Virtio Keyboard\n", "16 None\n", "173\n", "b'U\\xaa' 1000\n", "[1, 20, 300]\n")
 
 
 @pytest.mark.parametrize("number", range(len(blocks("python"))))
 def test_scripts(newcomers_board, number):
-    b = newcomers_board("virtio-balloon-device")
+    b = newcomers_board("virtio-keyboard-device")
     assert b.exec(blocks("python")[number]) == PRINTED[number]
 
 
