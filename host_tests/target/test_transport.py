@@ -64,6 +64,8 @@ def test_regs_are_live(prompt):
         ("t.begin_init()\nfor _ in '12': virtio.VirtQueue(t, 0)", "AlreadyUsed: queue 0"),
         ("t.read_config(0xfe, 4)", "ConfigSpaceTooSmall"),
         ("t.notify(0)", "DeviceNotReady"),
+        ("virtio.Entropy(size=4)", "TypeError: .*'size'"),
+        ("virtio.Entropy(t, queuesize=4)", "TypeError: .*'queuesize'"),
     ],
 )
 def test_bad_input_is_named(prompt, code, error):
