@@ -3,6 +3,7 @@
 import sys
 from errno import ETIMEDOUT
 
+import interrupts
 import pytest
 
 import mpy_virtio as virtio
@@ -155,6 +156,23 @@ def test_who_begins_by_hand_takes_the_device_from_its_driver(on_riscv):
     rng.deinit()
     assert queue.request((), (bytearray(4),)) == 4
     assert models[5].status == 15
+
+
+def test_ctrl_c_leaves_no_device_half_taken(on_riscv, ctrl_c, monkeypatch):
+    interrupts.install(monkeypatch)
+    on_riscv(s5=lambda address: EntropyModel(address=address, irq=6))
+    n, came = 1, True
+    while came:
+        rng = virtio.Entropy(virtio.probe()[0])
+        with ctrl_c(n) as press:
+            rng.transport.begin_init()
+        came, n = press.came, press.following
+        try:
+            assert len(rng.read(4)) == 4
+        except errors.DeviceNotReady:
+            assert not rng._queue.in_flight
+        assert len(virtio.Entropy().read(4)) == 4
+    assert n > 2
 
 
 def test_another_driver_takes_the_device_of_a_disk(on_riscv):
