@@ -11,9 +11,11 @@
 
 // ---- Exchanged in MicroPython's code.
 
+struct _lwip_socket_obj_t;
 static void set_error_callback(struct tcp_pcb *pcb, tcp_err_fn callback);
-static void after_read(struct tcp_pcb *pcb, u16_t length);
-static err_t write_more(struct tcp_pcb *pcb, const void *data, u16_t length, u8_t flags);
+static void after_read(struct _lwip_socket_obj_t *socket, u16_t length);
+static err_t write_more(struct _lwip_socket_obj_t *socket, const void *data, u16_t length,
+    u8_t flags);
 static err_t on_connection(void *listener, struct tcp_pcb *pcb, err_t err);
 #if HAS_PACKET_QUEUES
 static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
@@ -21,8 +23,9 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
 #endif
 
 #define tcp_err(pcb, callback) set_error_callback(pcb, callback)
-#define tcp_recved(pcb, length) after_read(pcb, length)
-#define tcp_write(pcb, data, length, flags) write_more(pcb, data, length, flags)
+// Those who call these have a variable `socket`.
+#define tcp_recved(pcb, length) after_read(socket, length)
+#define tcp_write(pcb, data, length, flags) write_more(socket, data, length, flags)
 #define tcp_accept(pcb, callback) (tcp_accept)(pcb, on_connection)
 #if HAS_PACKET_QUEUES
 #define udp_recv(pcb, callback, arg) (udp_recv)(pcb, (callback) == NULL ? NULL : on_datagram, arg)
@@ -51,39 +54,60 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
 #define received(socket) ((socket)->incoming.pbuf)
 #endif
 
-// ---- A connection that ends by an error.
+// ---- A connection that has ended.
 
-// What came before is there to be read, and then the error comes, or the end, if that came before.
-// For this the socket gets a pcb that is part of no connection, with the error as its port.
-static bool is_lost(const lwip_socket_obj_t *socket) {
-    return socket->state == STATE_PEER_CLOSED && socket->pcb.tcp->state == CLOSED;
+// What came before is there to be read. Then an error is told, once, by whatever asks first, and
+// then there is the end. The socket has one of these in the place of the pcb that it had: the one
+// of the error that is to be told. They are in none of lwIP's lists, and in a state in which it
+// does nothing with them.
+static struct tcp_pcb ended[1 - ERR_RST];
+
+static void end(lwip_socket_obj_t *socket, err_t err) {
+    struct tcp_pcb *pcb = &ended[-err];
+    pcb->state = TIME_WAIT;
+    // Nobody waits for room.
+    pcb->snd_buf = TCP_SND_BUF;
+    socket->pcb.tcp = pcb;
+    socket->state = STATE_PEER_CLOSED;
 }
 
-static struct tcp_pcb *new_lost(lwip_socket_obj_t *socket, err_t err) {
-    struct tcp_pcb *pcb = tcp_new();
-    if (pcb != NULL) {
-        tcp_arg(pcb, socket);
-        pcb->remote_port = -err;
-        if (socket->state == STATE_PEER_CLOSED) {
-            tcp_set_flags(pcb, TF_RXCLOSED);
-        }
+static bool has_ended(const lwip_socket_obj_t *socket) {
+    return socket->state == STATE_PEER_CLOSED && socket->pcb.tcp->state == TIME_WAIT;
+}
+
+// MicroPython keeps the error of an attempt to connect as the state.
+static bool could_not_connect(const lwip_socket_obj_t *socket) {
+    return socket->state < 0 && socket->state != _ERR_BADF;
+}
+
+static bool has_failed(const lwip_socket_obj_t *socket) {
+    return could_not_connect(socket) || (has_ended(socket) && socket->pcb.tcp != ended);
+}
+
+// The error that is to be told, and now is.
+static err_t take_error(lwip_socket_obj_t *socket) {
+    err_t err = ERR_OK;
+    if (has_failed(socket)) {
+        err = socket->state < 0 ? socket->state : ended - socket->pcb.tcp;
+        end(socket, ERR_OK);
     }
-    return pcb;
+    return err;
+}
+
+static void raise_error(lwip_socket_obj_t *socket) {
+    err_t err = take_error(socket);
+    if (err != ERR_OK) {
+        mp_raise_OSError(error_lookup_table[-err]);
+    }
 }
 
 static void on_error(void *arg, err_t err) {
     lwip_socket_obj_t *socket = arg;
-    if (err == ERR_RST && socket->state == STATE_CONNECTING) {
-        err = ERR_REFUSED;
-    }
-    bool may_read = socket->state == STATE_PEER_CLOSED
-        || (socket->state == STATE_CONNECTED && received(socket) != NULL);
-    struct tcp_pcb *lost = may_read ? new_lost(socket, err) : NULL;
-    if (lost == NULL) {
-        _lwip_tcp_error(socket, err);
+    if (socket->state == STATE_CONNECTING) {
+        _lwip_tcp_error(socket, err == ERR_RST ? ERR_REFUSED : err);
     } else {
-        socket->pcb.tcp = lost;
-        socket->state = STATE_PEER_CLOSED;
+        // Behind the end of what the peer has sent there is no error.
+        end(socket, socket->state == STATE_PEER_CLOSED ? ERR_OK : err);
     }
 }
 
@@ -91,24 +115,134 @@ static void set_error_callback(struct tcp_pcb *pcb, tcp_err_fn callback) {
     (tcp_err)(pcb, callback == _lwip_tcp_error ? on_error : callback);
 }
 
-static void after_read(struct tcp_pcb *pcb, u16_t length) {
-    lwip_socket_obj_t *socket = pcb->callback_arg;
-    if (!is_lost(socket)) {
-        (tcp_recved)(pcb, length);
-    } else if (received(socket) == NULL && !(pcb->flags & TF_RXCLOSED)) {
-        _lwip_tcp_error(socket, -pcb->remote_port);
-        tcp_abandon(pcb, 0);
+static void after_read(lwip_socket_obj_t *socket, u16_t length) {
+    if (!has_ended(socket)) {
+        (tcp_recved)(socket->pcb.tcp, length);
     }
 }
 
-static err_t write_more(struct tcp_pcb *pcb, const void *data, u16_t length, u8_t flags) {
-    lwip_socket_obj_t *socket = pcb->callback_arg;
-    return is_lost(socket) ? -pcb->remote_port : (tcp_write)(pcb, data, length, flags);
+static err_t write_more(lwip_socket_obj_t *socket, const void *data, u16_t length, u8_t flags) {
+    if (!has_ended(socket)) {
+        return (tcp_write)(socket->pcb.tcp, data, length, flags);
+    }
+    // It has, while there was no room.
+    err_t err = take_error(socket);
+    return err == ERR_OK ? ERR_RST : err;
 }
 
-static bool has_failed(const lwip_socket_obj_t *socket) {
-    return socket->type == MOD_NETWORK_SOCK_STREAM
-        && ((socket->state < 0 && socket->state != _ERR_BADF) || is_lost(socket));
+// ---- Connecting.
+
+// As it was when it was made.
+static void renew(lwip_socket_obj_t *socket) {
+    struct tcp_pcb *pcb = tcp_new();
+    if (pcb != NULL) {
+        tcp_arg(pcb, socket);
+        tcp_err(pcb, _lwip_tcp_error);
+        socket->pcb.tcp = pcb;
+        socket->state = STATE_NEW;
+    }
+}
+
+// After one attempt that has failed there may be another.
+static mp_obj_t socket_connect(mp_obj_t self_in, mp_obj_t address) {
+    lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(self_in);
+    nlr_buf_t nlr;
+    if (nlr_push(&nlr) == 0) {
+        if (could_not_connect(socket)) {
+            // An attempt for which nobody has waited.
+            mp_raise_OSError(error_lookup_table[-socket->state]);
+        }
+        lwip_socket_connect(self_in, address);
+        nlr_pop();
+        return mp_const_none;
+    }
+    if (could_not_connect(socket)) {
+        renew(socket);
+    }
+    nlr_jump(nlr.ret_val);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(socket_connect_obj, socket_connect);
+
+// ---- Reading and writing.
+
+static mp_obj_t call(const void *method, size_t n_args, const mp_obj_t *args) {
+    return mp_call_function_n_kw(MP_OBJ_FROM_PTR(method), n_args, 0, args);
+}
+
+static bool is_at_end(const lwip_socket_obj_t *socket) {
+    return socket->type == MOD_NETWORK_SOCK_STREAM && received(socket) == NULL;
+}
+
+static mp_obj_t read_by(const void *method, size_t n_args, const mp_obj_t *args) {
+    lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(args[0]);
+    if (could_not_connect(socket)) {
+        raise_error(socket);
+    }
+    mp_obj_t result = call(method, n_args, args);
+    mp_obj_t data = mp_obj_is_type(result, &mp_type_tuple)
+        ? ((mp_obj_tuple_t *)MP_OBJ_TO_PTR(result))->items[0] : result;
+    if (data == mp_const_empty_bytes && is_at_end(socket)) {
+        raise_error(socket);
+    }
+    return result;
+}
+
+static mp_obj_t socket_recv(size_t n_args, const mp_obj_t *args) {
+    return read_by(&lwip_socket_recv_obj, n_args, args);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_recv_obj, 2, 3, socket_recv);
+
+static mp_obj_t socket_recvfrom(size_t n_args, const mp_obj_t *args) {
+    return read_by(&lwip_socket_recvfrom_obj, n_args, args);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_recvfrom_obj, 2, 3, socket_recvfrom);
+
+static mp_uint_t socket_read(mp_obj_t self_in, void *buf, mp_uint_t size, int *errcode) {
+    lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(self_in);
+    mp_uint_t length = could_not_connect(socket) ? 0
+        : lwip_socket_stream_p.read(self_in, buf, size, errcode);
+    if (length == 0 && is_at_end(socket) && has_failed(socket)) {
+        *errcode = error_lookup_table[-take_error(socket)];
+        return MP_STREAM_ERROR;
+    }
+    return length;
+}
+
+// As an errno, 0 if there is nothing against it.
+static int write_error(lwip_socket_obj_t *socket) {
+    if (has_failed(socket)) {
+        return error_lookup_table[-take_error(socket)];
+    }
+    return has_ended(socket) ? MP_EPIPE : 0;
+}
+
+static mp_obj_t write_by(const void *method, size_t n_args, const mp_obj_t *args) {
+    int error = write_error(MP_OBJ_TO_PTR(args[0]));
+    if (error != 0) {
+        mp_raise_OSError(error);
+    }
+    return call(method, n_args, args);
+}
+
+static mp_obj_t socket_send(size_t n_args, const mp_obj_t *args) {
+    return write_by(&lwip_socket_send_obj, n_args, args);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_send_obj, 2, 2, socket_send);
+
+static mp_obj_t socket_sendall(size_t n_args, const mp_obj_t *args) {
+    return write_by(&lwip_socket_sendall_obj, n_args, args);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_sendall_obj, 2, 2, socket_sendall);
+
+static mp_obj_t socket_sendto(size_t n_args, const mp_obj_t *args) {
+    return write_by(&lwip_socket_sendto_obj, n_args, args);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_sendto_obj, 3, 3, socket_sendto);
+
+static mp_uint_t socket_write(mp_obj_t self_in, const void *buf, mp_uint_t size, int *errcode) {
+    *errcode = write_error(MP_OBJ_TO_PTR(self_in));
+    return *errcode != 0 ? MP_STREAM_ERROR
+        : lwip_socket_stream_p.write(self_in, buf, size, errcode);
 }
 
 // ---- Those that listen.
@@ -246,13 +380,6 @@ static mp_obj_t socket_setsockopt(size_t n_args, const mp_obj_t *args) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_setsockopt_obj, 4, 4, socket_setsockopt);
 
-static mp_int_t error_number(const lwip_socket_obj_t *socket) {
-    if (!has_failed(socket)) {
-        return 0;
-    }
-    return error_lookup_table[socket->state < 0 ? -socket->state : socket->pcb.tcp->remote_port];
-}
-
 // getsockopt(level, option)
 static mp_obj_t socket_getsockopt(mp_obj_t self_in, mp_obj_t level, mp_obj_t option_in) {
     (void)level;
@@ -261,7 +388,7 @@ static mp_obj_t socket_getsockopt(mp_obj_t self_in, mp_obj_t level, mp_obj_t opt
     mp_int_t value = 0;
     switch (option) {
         case SO_ERROR:
-            value = error_number(socket);
+            value = error_lookup_table[-take_error(socket)];
             break;
         case SO_TYPE:
             value = socket->type;
@@ -300,20 +427,12 @@ static mp_uint_t socket_ioctl(mp_obj_t self_in, mp_uint_t request, uintptr_t arg
         abort_waiting(socket);
     }
     mp_uint_t result = lwip_socket_ioctl(self_in, request, arg, errcode);
-    if (request == MP_STREAM_POLL && has_failed(socket)) {
+    if (request == MP_STREAM_POLL && (could_not_connect(socket) || has_ended(socket))) {
         // Neither reading nor writing would wait.
-        result |= MP_STREAM_POLL_ERR | MP_STREAM_POLL_HUP
-            | (arg & (MP_STREAM_POLL_RD | MP_STREAM_POLL_WR));
+        result |= MP_STREAM_POLL_HUP | (arg & (MP_STREAM_POLL_RD | MP_STREAM_POLL_WR));
+        result |= has_failed(socket) ? MP_STREAM_POLL_ERR : 0;
     }
     return result;
-}
-
-static mp_uint_t socket_read(mp_obj_t self_in, void *buf, mp_uint_t size, int *errcode) {
-    return lwip_socket_stream_p.read(self_in, buf, size, errcode);
-}
-
-static mp_uint_t socket_write(mp_obj_t self_in, const void *buf, mp_uint_t size, int *errcode) {
-    return lwip_socket_stream_p.write(self_in, buf, size, errcode);
 }
 
 static const mp_stream_p_t socket_stream_p = {
@@ -322,25 +441,27 @@ static const mp_stream_p_t socket_stream_p = {
     .ioctl = socket_ioctl,
 };
 
-static const void *own_method(qstr name) {
-    switch (name) {
-        case MP_QSTR_listen:
-            return &socket_listen_obj;
-        case MP_QSTR_setsockopt:
-            return &socket_setsockopt_obj;
-        case MP_QSTR_getsockopt:
-            return &socket_getsockopt_obj;
-    }
-    return NULL;
-}
+static const mp_rom_map_elem_t own_methods_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_connect), MP_ROM_PTR(&socket_connect_obj) },
+    { MP_ROM_QSTR(MP_QSTR_recv), MP_ROM_PTR(&socket_recv_obj) },
+    { MP_ROM_QSTR(MP_QSTR_recvfrom), MP_ROM_PTR(&socket_recvfrom_obj) },
+    { MP_ROM_QSTR(MP_QSTR_send), MP_ROM_PTR(&socket_send_obj) },
+    { MP_ROM_QSTR(MP_QSTR_sendall), MP_ROM_PTR(&socket_sendall_obj) },
+    { MP_ROM_QSTR(MP_QSTR_sendto), MP_ROM_PTR(&socket_sendto_obj) },
+    { MP_ROM_QSTR(MP_QSTR_listen), MP_ROM_PTR(&socket_listen_obj) },
+    { MP_ROM_QSTR(MP_QSTR_setsockopt), MP_ROM_PTR(&socket_setsockopt_obj) },
+    { MP_ROM_QSTR(MP_QSTR_getsockopt), MP_ROM_PTR(&socket_getsockopt_obj) },
+};
+static MP_DEFINE_CONST_DICT(own_methods, own_methods_table);
 
 static void socket_attr(mp_obj_t self_in, qstr name, mp_obj_t *dest) {
     if (dest[0] != MP_OBJ_NULL) {
         return;
     }
-    const void *method = own_method(name);
+    const mp_map_elem_t *method = mp_map_lookup(
+        (mp_map_t *)&own_methods.map, MP_OBJ_NEW_QSTR(name), MP_MAP_LOOKUP);
     if (method != NULL) {
-        dest[0] = MP_OBJ_FROM_PTR(method);
+        dest[0] = method->value;
         dest[1] = self_in;
     } else {
         // It is one of MicroPython's.

@@ -144,6 +144,28 @@ def test_nobody_listens(online):
     assert said.splitlines()[2:] == expected.splitlines()[2:]
 
 
+AGAIN = """
+s = socket.socket()
+print([attempt(s.connect, (THERE, PORT)) for _ in range(3)])
+s.setblocking(False)
+attempt(s.connect, (THERE, PORT))
+time.sleep(0.1)
+s.setblocking(True)
+print(attempt(s.connect, (THERE, PORT)) is not None)
+s.connect((THERE, ANOTHER))
+s.sendall(b"at last")
+print(s.recv(10))
+"""
+
+
+def test_after_an_attempt_to_connect_there_may_be_another(online):
+    with Server(echo) as server:
+        ports = f"PORT, ANOTHER = {free_port()}, {server.port}\n"
+        said = online().exec("THERE = '10.0.2.2'\n" + ports + AGAIN)
+        assert said == on_cpython("THERE = '127.0.0.1'\n" + ports + AGAIN)
+    assert said.count("ECONNREFUSED") == 3
+
+
 UNREAD = """
 listener = socket.socket()
 listener.bind(("127.0.0.1", 5000))
@@ -166,7 +188,11 @@ poll = select.poll()
 poll.register(client, select.POLLIN | select.POLLOUT)
 print([event for _, event in poll.poll(0)])
 print(client.recv(3), client.recv(2), client.recv(5), attempt(client.recv, 5))
+# It is told once.
+print([event for _, event in poll.poll(0)], client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+print(client.recv(5), client.recv(5), attempt(client.send, b"more"), attempt(client.sendall, b"x"))
 client.close()
+print(attempt(client.recv, 5), attempt(client.send, b"more"))
 
 # All was read: an ordinary end, and a peer that is gone for what is sent then.
 client, server = connection()
@@ -178,7 +204,7 @@ time.sleep(0.1)
 client.send(b"more")
 time.sleep(0.1)
 print(client.recv(100), client.recv(100), client.recv(100))
-print(attempt(client.send, b"more") in ("ECONNRESET", "EPIPE"))
+print(attempt(client.send, b"more"), attempt(client.send, b"more"), client.recv(5))
 client.close()
 
 # Part of it was read.
@@ -187,14 +213,42 @@ client.send(b"part")
 print(server.recv(2))
 server.close()
 time.sleep(0.1)
-print(attempt(client.recv, 5))
+print(attempt(client.recv, 5), client.recv(5))
+
+# Whoever writes is told, and what came before can be read all the same.
+client, server = connection()
+client.send(b"not read")
+time.sleep(0.1)
+server.send(b"last words")
+server.close()
+time.sleep(0.1)
+print(attempt(client.send, b"more"), attempt(client.send, b"more"))
+print(client.recv(100), client.recv(5))
+
+# Whoever asks is told.
+client, server = connection()
+client.send(b"not read")
+time.sleep(0.1)
+server.close()
+time.sleep(0.1)
+print(errno.errorcode[client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)], client.recv(5))
+
+# As a stream.
+client, server = connection()
+client.send(b"not read")
+time.sleep(0.1)
+server.send(b"last")
+server.close()
+time.sleep(0.1)
+stream = client.makefile("rwb", 0)
+print(stream.read(4), attempt(stream.read, 4), stream.read(4), attempt(stream.write, b"more"))
 """
 
 
 def test_what_was_not_read(online):
     said = online().exec(UNREAD)
     assert said == on_cpython(UNREAD)
-    assert "ECONNRESET" in said
+    assert said.count("ECONNRESET") == 5 and "EPIPE" in said
 
 
 def test_closed_connections_make_room_for_others(online):
