@@ -13,6 +13,7 @@
 
 struct _lwip_socket_obj_t;
 static void set_error_callback(struct tcp_pcb *pcb, tcp_err_fn callback);
+static void set_receive_callback(struct tcp_pcb *pcb, tcp_recv_fn callback);
 static void after_read(struct _lwip_socket_obj_t *socket, u16_t length);
 static err_t write_more(struct _lwip_socket_obj_t *socket, const void *data, u16_t length,
     u8_t flags);
@@ -23,6 +24,8 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
 #endif
 
 #define tcp_err(pcb, callback) set_error_callback(pcb, callback)
+#undef tcp_recv
+#define tcp_recv(pcb, callback) set_receive_callback(pcb, callback)
 // Those who call these have a variable `socket`.
 #define tcp_recved(pcb, length) after_read(socket, length)
 #define tcp_write(pcb, data, length, flags) write_more(socket, data, length, flags)
@@ -115,6 +118,24 @@ static void set_error_callback(struct tcp_pcb *pcb, tcp_err_fn callback) {
     (tcp_err)(pcb, callback == _lwip_tcp_error ? on_error : callback);
 }
 
+// Both have said all. What is left to be done is lwIP's, which tells nobody when it is done and the
+// pcb is no more.
+static err_t on_received(void *arg, struct tcp_pcb *pcb, struct pbuf *data, err_t err) {
+    err_t result = _lwip_tcp_recv(arg, pcb, data, err);
+    if (data == NULL && (pcb->state == CLOSING || pcb->state == TIME_WAIT)) {
+        tcp_arg(pcb, NULL);
+        tcp_err(pcb, NULL);
+        tcp_recv(pcb, NULL);
+        tcp_setprio(pcb, TCP_PRIO_MIN);
+        end(arg, ERR_OK);
+    }
+    return result;
+}
+
+static void set_receive_callback(struct tcp_pcb *pcb, tcp_recv_fn callback) {
+    network_tcp_recv(pcb, callback == _lwip_tcp_recv ? on_received : callback);
+}
+
 static void after_read(lwip_socket_obj_t *socket, u16_t length) {
     if (!has_ended(socket)) {
         (tcp_recved)(socket->pcb.tcp, length);
@@ -140,6 +161,7 @@ static void renew(lwip_socket_obj_t *socket) {
         tcp_err(pcb, _lwip_tcp_error);
         socket->pcb.tcp = pcb;
         socket->state = STATE_NEW;
+        received(socket) = NULL;
     }
 }
 
@@ -208,12 +230,31 @@ static mp_uint_t socket_read(mp_obj_t self_in, void *buf, mp_uint_t size, int *e
     return length;
 }
 
+static bool is_stream(const lwip_socket_obj_t *socket) {
+    return socket->type == MOD_NETWORK_SOCK_STREAM && socket->pcb.tcp != NULL;
+}
+
+static bool sends_no_more(const lwip_socket_obj_t *socket) {
+    switch (socket->pcb.tcp->state) {
+        case LISTEN:
+        case FIN_WAIT_1:
+        case FIN_WAIT_2:
+        case CLOSING:
+        case LAST_ACK:
+        case TIME_WAIT:
+            return true;
+        default:
+            // lwIP had no memory for the end yet.
+            return (socket->pcb.tcp->flags & TF_CLOSEPEND) != 0;
+    }
+}
+
 // As an errno, 0 if there is nothing against it.
 static int write_error(lwip_socket_obj_t *socket) {
     if (has_failed(socket)) {
         return error_lookup_table[-take_error(socket)];
     }
-    return has_ended(socket) ? MP_EPIPE : 0;
+    return is_stream(socket) && sends_no_more(socket) ? MP_EPIPE : 0;
 }
 
 static mp_obj_t write_by(const void *method, size_t n_args, const mp_obj_t *args) {
@@ -310,7 +351,11 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
 
 // ---- Options.
 
-static void require_open(const lwip_socket_obj_t *socket) {
+static void require_open(lwip_socket_obj_t *socket) {
+    if (could_not_connect(socket)) {
+        // There is something to ask, and the error is told later.
+        end(socket, socket->state);
+    }
     if (socket->pcb.tcp == NULL) {
         mp_raise_OSError(MP_EBADF);
     }
@@ -419,6 +464,83 @@ static mp_obj_t socket_getsockopt(mp_obj_t self_in, mp_obj_t level, mp_obj_t opt
 }
 static MP_DEFINE_CONST_FUN_OBJ_3(socket_getsockopt_obj, socket_getsockopt);
 
+// ---- Its own address and the peer's, and the end of one direction.
+
+static mp_obj_t socket_getsockname(mp_obj_t self_in) {
+    lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(self_in);
+    require_open(socket);
+    u16_t port = 0;
+    if (socket->type == MOD_NETWORK_SOCK_STREAM) {
+        port = socket->pcb.tcp->local_port;
+    } else if (socket->type == MOD_NETWORK_SOCK_DGRAM) {
+        port = socket->pcb.udp->local_port;
+    }
+    return lwip_format_inet_addr(&socket->pcb.tcp->local_ip, port);
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(socket_getsockname_obj, socket_getsockname);
+
+static bool is_connected(const lwip_socket_obj_t *socket) {
+    if (socket->type == MOD_NETWORK_SOCK_DGRAM) {
+        return (socket->pcb.udp->flags & UDP_FLAGS_CONNECTED) != 0;
+    }
+    return (socket->state == STATE_CONNECTED || socket->state == STATE_PEER_CLOSED)
+        && !has_ended(socket);
+}
+
+static void require_connected(lwip_socket_obj_t *socket) {
+    require_open(socket);
+    if (!is_connected(socket)) {
+        mp_raise_OSError(MP_ENOTCONN);
+    }
+}
+
+static mp_obj_t socket_getpeername(mp_obj_t self_in) {
+    lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(self_in);
+    require_connected(socket);
+    bool is_udp = socket->type == MOD_NETWORK_SOCK_DGRAM;
+    return lwip_format_inet_addr(&socket->pcb.tcp->remote_ip,
+        is_udp ? socket->pcb.udp->remote_port : socket->pcb.tcp->remote_port);
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(socket_getpeername_obj, socket_getpeername);
+
+// It listens no more, and is as it was when it was made.
+static void stop_listening(lwip_socket_obj_t *socket) {
+    int err;
+    abort_waiting(socket);
+    lwip_socket_ioctl(MP_OBJ_FROM_PTR(socket), MP_STREAM_CLOSE, 0, &err);
+    renew(socket);
+}
+
+static void shut_down(lwip_socket_obj_t *socket, mp_int_t how) {
+    if (how != SHUT_RD && !sends_no_more(socket)) {
+        err_t err = tcp_shutdown(socket->pcb.tcp, false, true);
+        if (err != ERR_OK) {
+            mp_raise_OSError(error_lookup_table[-err]);
+        }
+    }
+    if (how != SHUT_WR) {
+        // Nobody waits for more. The peer is not told, and what it has sent can be read.
+        socket->state = STATE_PEER_CLOSED;
+    }
+}
+
+static mp_obj_t socket_shutdown(mp_obj_t self_in, mp_obj_t how_in) {
+    lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(self_in);
+    mp_int_t how = mp_obj_get_int(how_in);
+    if (how < SHUT_RD || how > SHUT_RDWR) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    if (socket->state != STATE_LISTENING) {
+        require_connected(socket);
+        connection_of(socket);
+        shut_down(socket, how);
+    } else if (how != SHUT_WR) {
+        stop_listening(socket);
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(socket_shutdown_obj, socket_shutdown);
+
 // ---- The type.
 
 static mp_uint_t socket_ioctl(mp_obj_t self_in, mp_uint_t request, uintptr_t arg, int *errcode) {
@@ -431,6 +553,9 @@ static mp_uint_t socket_ioctl(mp_obj_t self_in, mp_uint_t request, uintptr_t arg
         // Neither reading nor writing would wait.
         result |= MP_STREAM_POLL_HUP | (arg & (MP_STREAM_POLL_RD | MP_STREAM_POLL_WR));
         result |= has_failed(socket) ? MP_STREAM_POLL_ERR : 0;
+    } else if (request == MP_STREAM_POLL && socket->state >= STATE_CONNECTED
+        && is_stream(socket) && sends_no_more(socket)) {
+        result |= arg & MP_STREAM_POLL_WR;
     }
     return result;
 }
@@ -448,6 +573,9 @@ static const mp_rom_map_elem_t own_methods_table[] = {
     { MP_ROM_QSTR(MP_QSTR_send), MP_ROM_PTR(&socket_send_obj) },
     { MP_ROM_QSTR(MP_QSTR_sendall), MP_ROM_PTR(&socket_sendall_obj) },
     { MP_ROM_QSTR(MP_QSTR_sendto), MP_ROM_PTR(&socket_sendto_obj) },
+    { MP_ROM_QSTR(MP_QSTR_shutdown), MP_ROM_PTR(&socket_shutdown_obj) },
+    { MP_ROM_QSTR(MP_QSTR_getsockname), MP_ROM_PTR(&socket_getsockname_obj) },
+    { MP_ROM_QSTR(MP_QSTR_getpeername), MP_ROM_PTR(&socket_getpeername_obj) },
     { MP_ROM_QSTR(MP_QSTR_listen), MP_ROM_PTR(&socket_listen_obj) },
     { MP_ROM_QSTR(MP_QSTR_setsockopt), MP_ROM_PTR(&socket_setsockopt_obj) },
     { MP_ROM_QSTR(MP_QSTR_getsockopt), MP_ROM_PTR(&socket_getsockopt_obj) },

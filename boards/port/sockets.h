@@ -16,4 +16,9 @@
 #define TCP_KEEPINTVL 0x1104
 #define TCP_KEEPCNT 0x1105
 
+// Arguments of shutdown().
+#define SHUT_RD 0
+#define SHUT_WR 1
+#define SHUT_RDWR 2
+
 #endif

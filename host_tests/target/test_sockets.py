@@ -166,16 +166,18 @@ def test_after_an_attempt_to_connect_there_may_be_another(online):
     assert said.count("ECONNREFUSED") == 3
 
 
-UNREAD = """
+CONNECTION = """
 listener = socket.socket()
-listener.bind(("127.0.0.1", 5000))
+listener.bind(("127.0.0.1", 0))
 listener.listen(1)
 
 def connection():
     client = socket.socket()
-    client.connect(("127.0.0.1", 5000))
+    client.connect(listener.getsockname())
     return client, listener.accept()[0]
+"""
 
+UNREAD = """
 # Closed with something unread, behind some that was sent.
 client, server = connection()
 client.send(b"not read")
@@ -246,9 +248,112 @@ print(stream.read(4), attempt(stream.read, 4), stream.read(4), attempt(stream.wr
 
 
 def test_what_was_not_read(online):
-    said = online().exec(UNREAD)
-    assert said == on_cpython(UNREAD)
+    said = online().exec(CONNECTION + UNREAD)
+    assert said == on_cpython(CONNECTION + UNREAD)
     assert said.count("ECONNRESET") == 5 and "EPIPE" in said
+
+
+ENDS = """
+def events(s):
+    poll = select.poll()
+    poll.register(s, select.POLLIN | select.POLLOUT)
+    return [event for _, event in poll.poll(0)]
+
+# One has said all, and hears the other out.
+client, server = connection()
+print(events(client), client.shutdown(socket.SHUT_WR), attempt(client.send, b"more"))
+print(server.recv(5), server.send(b"answer"))
+time.sleep(0.1)
+print(events(client), events(server), client.shutdown(socket.SHUT_WR), client.recv(10))
+server.close()
+print(client.recv(10), client.recv(10), attempt(client.send, b"more"), events(client))
+print([attempt(client.shutdown, how) for how in range(3)], attempt(client.getpeername))
+client.close()
+
+# So does the one that hears of the end.
+client, server = connection()
+server.send(b"last")
+server.shutdown(socket.SHUT_WR)
+time.sleep(0.1)
+print(client.send(b"heard"), client.recv(10), client.recv(10), client.shutdown(socket.SHUT_WR))
+time.sleep(0.1)
+print(server.recv(10), server.recv(10), attempt(server.send, b"x"), attempt(client.send, b"x"))
+print(events(client), events(server), attempt(client.shutdown, socket.SHUT_WR))
+
+# Nobody waits for more, and what comes can be read.
+client, server = connection()
+client.send(b"before")
+time.sleep(0.1)
+print(server.shutdown(socket.SHUT_RD), server.recv(10), server.recv(10), events(server))
+client.send(b"after")
+time.sleep(0.1)
+print(server.recv(10), server.recv(10), server.send(b"to the peer"), client.recv(20))
+
+# Both.
+client, server = connection()
+print(client.shutdown(socket.SHUT_RDWR), client.recv(1), attempt(client.send, b"x"))
+print(server.recv(1), server.shutdown(socket.SHUT_RDWR))
+time.sleep(0.1)
+print(attempt(server.shutdown, socket.SHUT_RDWR), server.recv(1), events(server))
+server.close()
+print(attempt(server.shutdown, socket.SHUT_RDWR))
+
+new = socket.socket()
+print([attempt(new.shutdown, how) for how in range(-1, 4)])
+print(listener.shutdown(socket.SHUT_WR), attempt(socket.socket().connect, listener.getsockname()))
+listener.accept()[0].close()
+print(attempt(listener.send, b"x"), listener.shutdown(socket.SHUT_RD), attempt(listener.accept))
+"""
+
+
+def test_the_end_of_one_direction(online):
+    said = online().exec(CONNECTION + ENDS)
+    assert said == on_cpython(CONNECTION + ENDS)
+    assert "EPIPE" in said and "ENOTCONN" in said and "EINVAL" in said
+
+
+def test_who_has_sent_all_gets_all(online):
+    b = online()
+    with Server(echo) as server:
+        # More of them than lwIP can have connections, and none is closed before the last.
+        said = b.exec(
+            f"""
+kept = []
+for i in range(300):
+    s = socket.socket()
+    s.connect(("10.0.2.2", {server.port}))
+    s.sendall(b"%d" % i * 2000)
+    s.shutdown(socket.SHUT_WR)
+    assert s.read() == b"%d" % i * 2000
+    kept.append(s)
+print(set(attempt(s.send, b"x") for s in kept), set(s.recv(1) for s in kept))
+""",
+            timeout=60,
+        )
+    assert said == "{'EPIPE'} {b''}\n"
+
+
+NAMES = """
+print(socket.socket().getsockname(), attempt(socket.socket().getpeername))
+client, server = connection()
+print(listener.getsockname()[0], attempt(listener.getpeername))
+print(client.getsockname() == server.getpeername(), client.getsockname()[0])
+print(client.getpeername() == server.getsockname() == listener.getsockname())
+client.close()
+print(attempt(client.getsockname), attempt(client.getpeername))
+
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+print(s.getsockname(), attempt(s.getpeername))
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[0], s.getsockname()[1] > 1023)
+s.connect(("127.0.0.1", 9))
+print(s.getpeername())
+"""
+
+
+def test_the_addresses_of_both_ends(online):
+    said = online().exec(CONNECTION + NAMES)
+    assert said == on_cpython(CONNECTION + NAMES)
 
 
 def test_closed_connections_make_room_for_others(online):
