@@ -21,6 +21,7 @@ static const constant_t socket_constants[] = {
     { MP_QSTR_SHUT_RDWR, SHUT_RDWR },
     { MP_QSTR_SO_ERROR, SO_ERROR },
     { MP_QSTR_SO_KEEPALIVE, SO_KEEPALIVE },
+    { MP_QSTR_SO_LINGER, SO_LINGER },
     { MP_QSTR_SO_TYPE, SO_TYPE },
     { MP_QSTR_TCP_KEEPIDLE, TCP_KEEPIDLE },
     { MP_QSTR_TCP_KEEPINTVL, TCP_KEEPINTVL },

@@ -393,6 +393,27 @@ static void set_keepalive(struct tcp_pcb *pcb, mp_int_t option, mp_int_t value) 
     *place = value * unit;
 }
 
+static void set_option(lwip_socket_obj_t *socket, u8_t option, bool on) {
+    if (on) {
+        ip_set_option(socket->pcb.tcp, option);
+    } else {
+        ip_reset_option(socket->pcb.tcp, option);
+    }
+}
+
+// close() waits for nothing, and what was sent is taken care of all the same: so of what a `struct
+// linger` may say only one thing makes a difference, that there is no time for that.
+static void set_linger(lwip_socket_obj_t *socket, mp_obj_t value) {
+    mp_buffer_info_t buffer;
+    mp_get_buffer_raise(value, &buffer, MP_BUFFER_READ);
+    int linger[2];
+    if (buffer.len < sizeof(linger)) {
+        mp_raise_OSError(MP_EINVAL);
+    }
+    memcpy(linger, buffer.buf, sizeof(linger));
+    set_option(socket, SOF_RESET_ON_CLOSE, linger[0] != 0 && linger[1] == 0);
+}
+
 // setsockopt(level, option, value): the level does not matter.
 static mp_obj_t socket_setsockopt(size_t n_args, const mp_obj_t *args) {
     lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(args[0]);
@@ -404,11 +425,12 @@ static mp_obj_t socket_setsockopt(size_t n_args, const mp_obj_t *args) {
             break;
         case SO_KEEPALIVE:
             require_open(socket);
-            if (mp_obj_is_true(args[3])) {
-                ip_set_option(socket->pcb.tcp, SOF_KEEPALIVE);
-            } else {
-                ip_reset_option(socket->pcb.tcp, SOF_KEEPALIVE);
-            }
+            set_option(socket, SOF_KEEPALIVE, mp_obj_is_true(args[3]));
+            return mp_const_none;
+        case SO_LINGER:
+            require_open(socket);
+            connection_of(socket);
+            set_linger(socket, args[3]);
             return mp_const_none;
         case TCP_KEEPIDLE:
         case TCP_KEEPINTVL:

@@ -10,11 +10,15 @@
 
 // Options beyond MicroPython's own. All differ, whatever their level.
 #define SO_KEEPALIVE SOF_KEEPALIVE
+#define SO_LINGER 0x1006
 #define SO_ERROR 0x1007
 #define SO_TYPE 0x1008
 #define TCP_KEEPIDLE 0x1103
 #define TCP_KEEPINTVL 0x1104
 #define TCP_KEEPCNT 0x1105
+
+// Of a pcb of lwIP's, which has no use for it: it is reset when it is closed.
+#define SOF_RESET_ON_CLOSE 0x80
 
 // Arguments of shutdown().
 #define SHUT_RD 0

@@ -76,6 +76,11 @@ struct tcp_pcb *network_tcp_listen(struct tcp_pcb *pcb, u8_t backlog, err_t *err
 
 // Nobody waits for what is left of it: it goes first where there is no room for another.
 err_t network_tcp_close(struct tcp_pcb *pcb) {
+    if (ip_get_option(pcb, SOF_RESET_ON_CLOSE) && pcb->state != LISTEN
+        && pcb->state != TIME_WAIT) {
+        tcp_abort(pcb);
+        return ERR_OK;
+    }
     tcp_setprio(pcb, TCP_PRIO_MIN);
     return tcp_close(pcb);
 }

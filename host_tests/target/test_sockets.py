@@ -15,7 +15,7 @@ from tools.network import tap
 pytestmark = pytest.mark.alike
 
 START = """
-import errno, select, socket, time
+import errno, select, socket, struct, time
 
 def attempt(function, *arguments):
     try:
@@ -209,6 +209,15 @@ print(client.recv(100), client.recv(100), client.recv(100))
 print(attempt(client.send, b"more"), attempt(client.send, b"more"), client.recv(5))
 client.close()
 
+# There is no time for an ordinary end.
+client, server = connection()
+for linger in (1, 5), (0, 0), (1, 0):
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", *linger))
+print(attempt(server.setsockopt, socket.SOL_SOCKET, socket.SO_LINGER, b"none"))
+server.close()
+time.sleep(0.1)
+print(attempt(client.recv, 1), attempt(client.send, b"x"))
+
 # Part of it was read.
 client, server = connection()
 client.send(b"part")
@@ -250,7 +259,7 @@ print(stream.read(4), attempt(stream.read, 4), stream.read(4), attempt(stream.wr
 def test_what_was_not_read(online):
     said = online().exec(CONNECTION + UNREAD)
     assert said == on_cpython(CONNECTION + UNREAD)
-    assert said.count("ECONNRESET") == 5 and "EPIPE" in said
+    assert said.count("ECONNRESET") == 6 and "EPIPE" in said
 
 
 ENDS = """
