@@ -4,6 +4,7 @@ import contextlib
 import socket
 import struct
 import threading
+import time
 
 TIMEOUT = 60  # seconds
 
@@ -50,9 +51,29 @@ def silent(connection):
 
 
 def reset(connection):
-    """Close `connection` as a peer that has crashed does: with a segment that has RST."""
+    """Close `connection` to a board as a peer that has crashed does: with a segment that has RST.
+
+    Waits until QEMU has read what was sent: of a reset that comes right behind that it makes an
+    ordinary end, since the first call that the error ends is not the one it looks at.
+    """
+    while _unread(connection):
+        time.sleep(0.001)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def _unread(connection):
+    """How many bytes the other end of `connection`, which is on this machine, has not read."""
+    ends = [
+        f"{struct.unpack('=I', socket.inet_aton(host))[0]:08X}:{port:04X}"
+        for host, port in (connection.getpeername(), connection.getsockname())
+    ]
+    with open("/proc/net/tcp") as table:
+        for line in table:
+            fields = line.split()
+            if fields[1:3] == ends:
+                return int(fields[4].partition(":")[2], 16)
+    return 0
 
 
 def free_port():
