@@ -173,6 +173,48 @@ except ValueError as error:
     )
 
 
+def test_a_stream_that_fails_at_the_end_is_closed_all_the_same(board, certificates):
+    said = board().exec(
+        certificates
+        + STREAMS
+        + f"""
+class End(End):
+    error = None
+    closed = 0
+
+    def write(self, data):
+        if End.error:
+            raise End.error
+        return super().write(data)
+
+    def ioctl(self, request, arg):
+        if request == 4:
+            End.closed += 1
+        return super().ioctl(request, arg)
+
+for error in (None, OSError(5), ValueError(), KeyboardInterrupt()):
+    client, server = connect("{NAME}", ca)
+    End.error, End.closed = error, 0
+    try:
+        client.close()
+        time.sleep_ms(1)
+        print("closed", End.closed)
+    except KeyboardInterrupt:
+        # By now the code of the stream itself, whose close() it is.
+        print("interrupted")
+    print(server.read(5), server.read(5))
+    End.error = None
+"""
+    )
+    # The first one hears of the end.
+    assert said.splitlines() == [
+        *("closed 1", "b'hello' b''"),
+        *("closed 1", "b'hello' None"),
+        *("closed 1", "b'hello' None"),
+        *("interrupted", "b'hello' None"),
+    ]
+
+
 def test_contexts_and_connections_leave_nothing_behind(board, certificates):
     said = board().exec(
         certificates

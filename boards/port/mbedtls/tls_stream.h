@@ -15,4 +15,10 @@ void tls_free(mbedtls_ssl_context *ssl);
 // mbedtls_ssl_handshake()
 int tls_handshake(mbedtls_ssl_context *ssl);
 
+// mbedtls_ssl_read(). Raises OSError for an error of the stream.
+int tls_read(mbedtls_ssl_context *ssl, unsigned char *buffer, size_t length);
+
+// mbedtls_ssl_write(). Raises OSError for an error of the stream.
+int tls_write(mbedtls_ssl_context *ssl, const unsigned char *data, size_t length);
+
 #endif
