@@ -417,6 +417,14 @@ void bridges_init(void) {
     memset(bridges, 0, sizeof(bridges));
 }
 
+void bridges_follow_hostname(void) {
+    for (size_t i = 0; i < BRIDGES; ++i) {
+        if (bridges[i] != MP_OBJ_NULL) {
+            interface_follow_hostname(&interfaces[i]);
+        }
+    }
+}
+
 void bridges_flush(void) {
     transmit_all(&node);
 }

@@ -11,6 +11,9 @@ void bridges_init(void);
 // Before the heap goes, where the drivers are: takes all interfaces away.
 void bridges_deinit(void);
 
+// Has the interfaces take the name that network.hostname() has now.
+void bridges_follow_hostname(void);
+
 // Has the drivers send what waits, now; whether something waits still.
 void bridges_flush(void);
 bool bridges_have_waiting(void);

@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "py/mphal.h"
-#include "extmod/modnetwork.h"
 #include "lwip/apps/mdns.h"
 #include "lwip/dhcp.h"
 #include "lwip/dhcp6.h"
@@ -129,7 +128,8 @@ void interface_add(interface_t *interface, const uint8_t *mac, unsigned int mtu,
         // Not of UDP, as a datagram may become several packets.
         NETIF_SET_CHECKSUM_CTRL(netif, NETIF_CHECKSUM_ENABLE_ALL & ~NETIF_CHECKSUM_GEN_TCP);
     }
-    netif_set_hostname(netif, mod_network_hostname_data);
+    strcpy(interface->hostname, mod_network_hostname_data);
+    netif_set_hostname(netif, interface->hostname);
     netif_create_ip6_linklocal_address(netif, 1);
     netif_set_ip6_autoconfig_enabled(netif, 1);
     if (netif_default == NULL) {
@@ -144,8 +144,9 @@ bool interface_is_active(const interface_t *interface) {
 void interface_activate(interface_t *interface) {
     struct netif *netif = &interface->netif;
     if (!interface_is_active(interface)) {
+        interface_follow_hostname(interface);
         netif_set_up(netif);
-        mdns_resp_add_netif(netif, mod_network_hostname_data);
+        mdns_resp_add_netif(netif, interface->hostname);
         dhcp_start(netif);
         dhcp6_enable_stateless(netif);
     }
@@ -158,6 +159,20 @@ void interface_deactivate(interface_t *interface) {
         dhcp_release_and_stop(netif);
         mdns_resp_remove_netif(netif);
         netif_set_down(netif);
+    }
+}
+
+void interface_follow_hostname(interface_t *interface) {
+    if (strcmp(interface->hostname, mod_network_hostname_data) == 0) {
+        return;
+    }
+    strcpy(interface->hostname, mod_network_hostname_data);
+    struct netif *netif = &interface->netif;
+    if (interface_is_active(interface)) {
+        mdns_resp_rename_netif(netif, interface->hostname);
+        if (dhcp_supplied_address(netif)) {
+            dhcp_renew(netif);
+        }
     }
 }
 

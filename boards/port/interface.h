@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "extmod/modnetwork.h"
 #include "lwip/netif.h"
 
 #define INTERFACE_MAC_SIZE 6
@@ -31,6 +32,7 @@ enum {
 typedef struct {
     struct netif netif;
     void (*on_waiting)(void); // called when lwIP has put a frame into the queue
+    char hostname[MICROPY_PY_NETWORK_HOSTNAME_MAX_LEN + 1];
     struct pbuf *queue[INTERFACE_QUEUE_SIZE];
     unsigned int first;     // counts up for ever
     unsigned int last;      // behind the last one
@@ -48,6 +50,9 @@ bool interface_is_active(const interface_t *interface);
 void interface_activate(interface_t *interface);
 void interface_deactivate(interface_t *interface);
 int interface_status(const interface_t *interface);
+
+// Takes the name that network.hostname() has now. If it takes part, others are told.
+void interface_follow_hostname(interface_t *interface);
 
 // The queue: how many frames wait, and the length of the next one, of which there must be one.
 unsigned int interface_waiting(const interface_t *interface);

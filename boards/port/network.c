@@ -23,6 +23,7 @@ static mp_sched_node_t loopback_node;
 
 static void check_timeouts(mp_sched_node_t *node) {
     (void)node;
+    bridges_follow_hostname();
     sys_check_timeouts();
 }
 

@@ -21,6 +21,16 @@ nic = network.LAN()
 while not nic.isconnected():
     time.sleep_ms(1)
 """
+# To be formatted with a name.
+FIND = """
+while True:
+    try:
+        print(socket.getaddrinfo("{}", 80)[0][-1])
+        break
+    except OSError:
+        pass  # it is still asking whether the name is taken
+"""
+DHCP_PORT = 67
 MDNS_PORT = 5353
 GROUP = b"\xe0\0\0\xfb"
 GROUP_MAC = b"\1\0\x5e\0\0\xfb"
@@ -74,18 +84,27 @@ def test_boards_find_each_other_by_name(board):
             network.hostname("asker")
             network.LAN().active(True)
         """)
-        said = b.exec(
-            CONNECT
-            + """
-while True:
-    try:
-        print(socket.getaddrinfo("micropython.local", 80)[0][-1], nic.ifconfig()[0])
-        break
-    except OSError:
-        pass  # it is still asking whether the name is taken
-"""
-        )
-    assert said == "('10.0.2.15', 80) 10.0.2.16\n"
+        said = b.exec(CONNECT + FIND.format("micropython.local") + "print(nic.ifconfig()[0])")
+    assert said == "('10.0.2.15', 80)\n10.0.2.16\n"
+
+
+def test_a_name_that_is_given_late_is_told(board):
+    requests = []
+
+    def listen(frame):
+        if payload := packets.udp_payload(frame, DHCP_PORT):
+            requests.append(payload)
+
+    with Switch(answers=[listen]) as switch, gateway(switch):
+        b = board(network=switch.network())
+        b.exec(CONNECT)
+        assert b"\x0c\x0bmicropython" in requests[-1]
+        b.exec('network.hostname("late")')
+        other = board(network=switch.network())
+        said = other.exec(CONNECT + FIND.format("late.local"))
+        assert said == "('10.0.2.15', 80)\n"
+        assert b"\x0c\x04late" in b"".join(requests)
+        assert b.exec("print(nic.isconnected(), nic.ifconfig()[0])") == "True 10.0.2.15\n"
 
 
 def test_names_are_looked_up_where_dhcp_says(board):
