@@ -1,10 +1,12 @@
-// Local addresses that sockets are bound to.
+// Addresses of sockets.
 
 #ifndef PORT_ADDRESS_H
 #define PORT_ADDRESS_H
 
 #include <stdbool.h>
+#include <string.h>
 #include "lwip/ip_addr.h"
+#include "lwip/netif.h"
 
 // The address to bind to for one that a program gave: "" and "::" are those of IPv4 and of IPv6.
 static inline const ip_addr_t *address_of_both(const ip_addr_t *address) {
@@ -18,6 +20,18 @@ static inline bool address_overlaps(const ip_addr_t *a, const ip_addr_t *b) {
     }
     return IP_GET_TYPE(a) == IP_GET_TYPE(b)
         && (ip_addr_isany(a) || ip_addr_isany(b) || ip_addr_eq(a, b));
+}
+
+// As ipaddr_ntoa_r(), for IPADDR_STRLEN_MAX characters of `text`. An address that is good on one
+// link only is followed by the interface: "FE80::1%en1".
+static inline char *address_text(const ip_addr_t *address, char *text) {
+    ipaddr_ntoa_r(address, text, IPADDR_STRLEN_MAX);
+    if (IP_IS_V6(address) && ip6_addr_has_zone(ip_2_ip6(address))) {
+        size_t length = strlen(text);
+        text[length] = '%';
+        netif_index_to_name(ip6_addr_zone(ip_2_ip6(address)), text + length + 1);
+    }
+    return text;
 }
 
 #endif

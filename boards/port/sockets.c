@@ -4,6 +4,7 @@
 #include "py/mperrno.h"
 #include "py/runtime.h"
 #include "py/stream.h"
+#include "address.h"
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/udp.h"
 #include "sockets.h"
@@ -24,6 +25,10 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
 #endif
 
 #define tcp_err(pcb, callback) set_error_callback(pcb, callback)
+#define ipaddr_ntoa_r(address, text, size) address_text(address, text)
+// `ip` is where a datagram is to go, NULL if that is where all go.
+#define pbuf_alloc(layer, length, type) \
+    network_udp_new_datagram(ip != NULL ? ip : &socket->pcb.udp->remote_ip, length)
 #undef tcp_recv
 #define tcp_recv(pcb, callback) set_receive_callback(pcb, callback)
 // Those who call these have a variable `socket`.

@@ -4,6 +4,7 @@
 #define PORT_SOCKETS_H
 
 #include "lwip/ip.h"
+#include "lwip/pbuf.h"
 
 // The number of an error of lwIP's that they take for that of a closed socket.
 #define ERR_CLOSED (-17)
@@ -24,5 +25,8 @@
 #define SHUT_RD 0
 #define SHUT_WR 1
 #define SHUT_RDWR 2
+
+// A pbuf for `length` bytes to be sent to `address` by UDP. Raises OSError if they are too many.
+struct pbuf *network_udp_new_datagram(const ip_addr_t *address, u16_t length);
 
 #endif

@@ -4,13 +4,11 @@
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "lwip/prot/ip4.h"
+#include "lwip/prot/ip6.h"
 #include "lwip/udp.h"
 #include "address.h"
 #include "bridge.h"
 #include "sockets.h"
-
-// What fits into a packet of IPv4.
-#define MAX_DATAGRAM (65535 - IP_HLEN - UDP_HLEN)
 
 // What may become several packets, and how long these wait for others to go out.
 #define LARGE_DATAGRAM 1400
@@ -37,13 +35,13 @@ static void wait_for_room(void) {
     }
 }
 
-// For a datagram of `length` bytes.
-struct pbuf *network_udp_pbuf_alloc(pbuf_layer layer, u16_t length, pbuf_type type) {
-    if (length > MAX_DATAGRAM) {
+struct pbuf *network_udp_new_datagram(const ip_addr_t *address, u16_t length) {
+    // lwIP counts the bytes of a packet with 16 bits, the header included.
+    if (length > UINT16_MAX - (IP_IS_V6(address) ? IP6_HLEN : IP_HLEN) - UDP_HLEN) {
         mp_raise_OSError(MP_EMSGSIZE);
     }
     if (length > LARGE_DATAGRAM) {
         wait_for_room();
     }
-    return pbuf_alloc(layer, length, type);
+    return pbuf_alloc(PBUF_TRANSPORT, length, PBUF_RAM);
 }

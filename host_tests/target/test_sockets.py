@@ -11,6 +11,7 @@ import pytest
 from target.servers import Server, echo, free_port, silent
 from tools import qemu
 from tools.network import tap
+from tools.network.switch import Switch
 
 pytestmark = pytest.mark.alike
 
@@ -485,6 +486,42 @@ def test_datagrams_of_any_size(online, size):
         assert data == bytes(i * 7 & 255 for i in range(size))
         there.sendto(data[::-1], board)
         assert b.finish() == f"{size}\nTrue\nEMSGSIZE\n"
+
+
+def test_an_address_of_the_link_names_the_interface(board):
+    with Switch() as switch:
+        boards = [board(network=switch.network()) for _ in range(2)]
+        addresses = []
+        for b in boards:
+            b.exec(START)
+            said = b.exec("""
+                import network
+                nic = network.LAN()
+                while not (found := nic.ipconfig("addr6")):
+                    time.sleep_ms(1)
+                print(found[0][0])
+                s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+                s.bind(("::", 5000))
+                s.settimeout(20)
+            """)
+            addresses.append(said.strip())
+        receiver, sender = boards
+        receiver.start("""
+            data, there = s.recvfrom(65535)
+            print(data == bytes(i & 255 for i in range(65487)), there)
+            s.sendto(b"back", there)
+        """)
+        said = sender.exec(f"""
+            there = socket.getaddrinfo("{addresses[0]}%en1", 5000)[0][-1]
+            print(there)
+            print(attempt(s.sendto, bytes(65488), there))
+            print(s.sendto(bytes(i & 255 for i in range(65487)), there))
+            print(s.recvfrom(10))
+        """)
+        heard = receiver.finish()
+    here, there = (f"'{address}%en1', 5000" for address in addresses)
+    assert said == f"({here})\nEMSGSIZE\n65487\n(b'back', ({here}))\n"
+    assert heard == f"True ({there})\n"
 
 
 def test_large_datagrams_that_nobody_reads_leave_room_for_connections(online):
