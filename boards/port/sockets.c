@@ -6,6 +6,7 @@
 #include "py/stream.h"
 #include "address.h"
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/stats.h"
 #include "lwip/udp.h"
 #include "sockets.h"
 #include "versions.h"
@@ -15,6 +16,7 @@
 struct _lwip_socket_obj_t;
 static void set_error_callback(struct tcp_pcb *pcb, tcp_err_fn callback);
 static void set_receive_callback(struct tcp_pcb *pcb, tcp_recv_fn callback);
+static u16_t room_to_send(const struct tcp_pcb *pcb);
 static void after_read(struct _lwip_socket_obj_t *socket, u16_t length);
 static err_t write_more(struct _lwip_socket_obj_t *socket, const void *data, u16_t length,
     u8_t flags);
@@ -31,6 +33,8 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
     network_udp_new_datagram(ip != NULL ? ip : &socket->pcb.udp->remote_ip, length)
 #undef tcp_recv
 #define tcp_recv(pcb, callback) set_receive_callback(pcb, callback)
+#undef tcp_sndbuf
+#define tcp_sndbuf(pcb) room_to_send(pcb)
 // Those who call these have a variable `socket`.
 #define tcp_recved(pcb, length) after_read(socket, length)
 #define tcp_write(pcb, data, length, flags) write_more(socket, data, length, flags)
@@ -154,6 +158,40 @@ static err_t write_more(lwip_socket_obj_t *socket, const void *data, u16_t lengt
     // It has, while there was no room.
     err_t err = take_error(socket);
     return err == ERR_OK ? ERR_RST : err;
+}
+
+// ---- Room.
+
+// What other connections do not get: UDP, and what lwIP sends by itself, has need of it.
+#define MEMORY_LEFT (MEM_SIZE / 8)
+#define SEGMENTS_LEFT (MEMP_NUM_TCP_SEG / 16)
+
+// What a segment takes beside its bytes.
+#define SEGMENT_OVERHEAD 160
+
+static size_t beyond(size_t available, size_t needed) {
+    return available > needed ? available - needed : 0;
+}
+
+static size_t segments_to_send(const struct tcp_pcb *pcb) {
+    const struct stats_mem *pool = memp_pools[MEMP_TCP_SEG]->stats;
+    size_t memory = beyond(lwip_stats.mem.avail - lwip_stats.mem.used, MEMORY_LEFT);
+    size_t segments = MIN(memory / (TCP_MSS + SEGMENT_OVERHEAD),
+        beyond(pool->avail - pool->used, SEGMENTS_LEFT));
+    return MIN(segments, beyond(TCP_SND_QUEUELEN, pcb->snd_queuelen + 1));
+}
+
+// As much as tcp_write() takes: where it has no memory, MicroPython's sockets wait for ten seconds,
+// even those that do not block.
+static u16_t room_to_send(const struct tcp_pcb *pcb) {
+    if (pcb->state == LISTEN) {
+        return 0;
+    }
+    if (pcb->state == TIME_WAIT) {
+        return pcb->snd_buf;
+    }
+    size_t segment = MIN(pcb->mss, pcb->snd_wnd_max / 2);
+    return MIN(pcb->snd_buf, segments_to_send(pcb) * (segment > 0 ? segment : pcb->mss));
 }
 
 // ---- Connecting.

@@ -384,6 +384,42 @@ print(kept.send(b"still there"))
     assert said == "11\n"
 
 
+def test_without_memory_nobody_waits_who_does_not_want_to(online):
+    b = online()
+    with Server(silent) as server:
+        b.exec(f"""
+            connections = [socket.socket() for _ in range(25)]
+            for s in connections:
+                s.connect(("10.0.2.2", {server.port}))
+                s.setblocking(False)
+
+            def fill(s, data):
+                while isinstance(result := attempt(s.send, data), int):
+                    pass
+                return result
+
+            def is_writable(s, ms=0):
+                poll = select.poll()
+                poll.register(s, select.POLLOUT)
+                return bool(poll.poll(ms))
+        """)
+        b.qmp("set_link", name="net0", up=False)
+        said = b.exec("""
+            s = connections[0]
+            s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            print(fill(s, b"x"), is_writable(s))
+            print(set(fill(s, bytes(10000)) for s in connections))
+            print(any(is_writable(s) for s in connections))
+            s.settimeout(0.1)
+            print(attempt(s.send, b"x"))
+            datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            print(datagram.sendto(b"x", ("127.0.0.1", 9)))
+        """)
+        b.qmp("set_link", name="net0", up=True)
+        said += b.exec("print(all(is_writable(s, 20000) for s in connections))")
+    assert said == "EAGAIN False\n{'EAGAIN'}\nFalse\nETIMEDOUT\n1\nTrue\n"
+
+
 def test_a_peer_that_vanishes_is_noticed_by_keepalive(online):
     b = online()
     with Server(silent) as server:

@@ -71,6 +71,10 @@ int network_see_ip6(struct pbuf *packet, struct netif *netif);
 
 #include "extmod/lwip-include/lwipopts_common.h"
 
+// How much memory is left: see sockets.c.
+#undef LWIP_STATS
+#define LWIP_STATS                      1
+
 #undef MEM_ALIGNMENT
 #define MEM_ALIGNMENT                   8
 #undef MEMP_NUM_UDP_PCB
