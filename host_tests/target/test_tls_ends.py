@@ -4,11 +4,13 @@ import queue
 import socket
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from target.servers import Server, free_port, reset
 from tools import qemu
+from tools.network import tap
 from tools.network.authority import make_authority, make_certificate
 
 pytestmark = pytest.mark.alike
@@ -153,6 +155,75 @@ def test_a_client_of_the_board_is_told_of_the_end(online, folder):
             got += data
     assert got == b"end" * 10000
     b.finish()
+
+
+def test_fifty_clients_at_once(cable, board, folder):
+    count = 50
+    b = cable.run(board, network=cable.network)
+    b.start(f"""
+        import asyncio, gc, network, ssl
+        network.LAN().ipconfig(dhcp4=False)
+        network.LAN().ifconfig(("{tap.BOARD}", "{tap.MASK}", "{tap.HOST}", "{tap.HOST}"))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(
+            {(folder / "server.crt").read_bytes()!r}, {(folder / "server.key").read_bytes()!r}
+        )
+
+        async def serve(reader, writer):
+            global open_now, most, served
+            open_now += 1
+            most = max(most, open_now)
+            while data := await reader.read(1000):
+                writer.write(data.upper())
+                await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+            open_now -= 1
+            served += 1
+
+        async def main():
+            global open_now, most, served
+            async with await asyncio.start_server(serve, "0.0.0.0", 443, ssl=context):
+                # After the first time what grows once has grown.
+                for _ in range(2):
+                    open_now = most = served = 0
+                    print("listens")
+                    while served < {count}:
+                        await asyncio.sleep_ms(10)
+                    gc.collect()
+                    print(most, gc.mem_alloc())
+
+        asyncio.run(main())
+    """)
+    context = ssl.create_default_context(cafile=folder / "authority.crt")
+    all_here = threading.Barrier(count)
+
+    def ask(n):
+        with clients[n]:
+            clients[n].settimeout(60)
+            clients[n].connect((tap.BOARD, 443))
+            tls = context.wrap_socket(
+                clients[n], server_hostname="peer.test", suppress_ragged_eofs=False
+            )
+            all_here.wait(60)
+            tls.sendall(b"ask %d" % n)
+            answer = tls.recv(100)
+            # The end is answered by the end.
+            tls.unwrap().close()
+            return answer
+
+    lines = []
+    for _ in range(2):
+        b.read_until(b"listens\r\n")
+        clients = [cable.run(socket.socket) for _ in range(count)]
+        with ThreadPoolExecutor(count) as threads:
+            assert list(threads.map(ask, range(count))) == [b"ASK %d" % n for n in range(count)]
+        lines.append(b.read_until(b"\n").split())
+    b.finish()
+    (first, before), (second, after) = lines
+    assert int(first) == int(second) == count
+    # Not one of them stays, which takes more than 30 KB.
+    assert int(after) - int(before) < 20000
 
 
 def test_close_neither_waits_nor_fails(online, serve):
