@@ -194,6 +194,16 @@ static u16_t room_to_send(const struct tcp_pcb *pcb) {
     return MIN(pcb->snd_buf, segments_to_send(pcb) * (segment > 0 ? segment : pcb->mss));
 }
 
+static void require_open(lwip_socket_obj_t *socket) {
+    if (could_not_connect(socket)) {
+        // There is something to ask, and the error is told later.
+        end(socket, socket->state);
+    }
+    if (socket->pcb.tcp == NULL) {
+        mp_raise_OSError(MP_EBADF);
+    }
+}
+
 // ---- Connecting.
 
 // As it was when it was made.
@@ -291,6 +301,24 @@ static bool sends_no_more(const lwip_socket_obj_t *socket) {
             return (socket->pcb.tcp->flags & TF_CLOSEPEND) != 0;
     }
 }
+
+// recv_into(buffer, size=0): 0 is all of it.
+static mp_obj_t socket_recv_into(size_t n_args, const mp_obj_t *args) {
+    require_open(MP_OBJ_TO_PTR(args[0]));
+    mp_buffer_info_t buffer;
+    mp_get_buffer_raise(args[1], &buffer, MP_BUFFER_WRITE);
+    mp_int_t size = n_args > 2 ? mp_obj_get_int(args[2]) : 0;
+    if (size < 0 || (size_t)size > buffer.len) {
+        mp_raise_ValueError(MP_ERROR_TEXT("the buffer is smaller than that"));
+    }
+    int err;
+    mp_uint_t length = socket_read(args[0], buffer.buf, size > 0 ? (size_t)size : buffer.len, &err);
+    if (length == MP_STREAM_ERROR) {
+        mp_raise_OSError(err);
+    }
+    return MP_OBJ_NEW_SMALL_INT(length);
+}
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_recv_into_obj, 2, 3, socket_recv_into);
 
 // As an errno, 0 if there is nothing against it.
 static int write_error(lwip_socket_obj_t *socket) {
@@ -393,16 +421,6 @@ static void on_datagram(void *arg, struct udp_pcb *pcb, struct pbuf *datagram,
 #endif
 
 // ---- Options.
-
-static void require_open(lwip_socket_obj_t *socket) {
-    if (could_not_connect(socket)) {
-        // There is something to ask, and the error is told later.
-        end(socket, socket->state);
-    }
-    if (socket->pcb.tcp == NULL) {
-        mp_raise_OSError(MP_EBADF);
-    }
-}
 
 // One that has a connection, or may get one.
 static struct tcp_pcb *connection_of(const lwip_socket_obj_t *socket) {
@@ -632,9 +650,12 @@ static const mp_stream_p_t socket_stream_p = {
 };
 
 static const mp_rom_map_elem_t own_methods_table[] = {
+    { MP_ROM_QSTR(MP_QSTR___enter__), MP_ROM_PTR(&mp_identity_obj) },
+    { MP_ROM_QSTR(MP_QSTR___exit__), MP_ROM_PTR(&mp_stream___exit___obj) },
     { MP_ROM_QSTR(MP_QSTR_connect), MP_ROM_PTR(&socket_connect_obj) },
     { MP_ROM_QSTR(MP_QSTR_recv), MP_ROM_PTR(&socket_recv_obj) },
     { MP_ROM_QSTR(MP_QSTR_recvfrom), MP_ROM_PTR(&socket_recvfrom_obj) },
+    { MP_ROM_QSTR(MP_QSTR_recv_into), MP_ROM_PTR(&socket_recv_into_obj) },
     { MP_ROM_QSTR(MP_QSTR_send), MP_ROM_PTR(&socket_send_obj) },
     { MP_ROM_QSTR(MP_QSTR_sendall), MP_ROM_PTR(&socket_sendall_obj) },
     { MP_ROM_QSTR(MP_QSTR_sendto), MP_ROM_PTR(&socket_sendto_obj) },

@@ -175,7 +175,11 @@ listener.listen(1)
 def connection():
     client = socket.socket()
     client.connect(listener.getsockname())
-    return client, listener.accept()[0]
+    server = listener.accept()[0]
+    for s in (client, server):
+        # What is sent is there at once.
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client, server
 """
 
 UNREAD = """
@@ -320,6 +324,38 @@ def test_the_end_of_one_direction(online):
     said = online().exec(CONNECTION + ENDS)
     assert said == on_cpython(CONNECTION + ENDS)
     assert "EPIPE" in said and "ENOTCONN" in said and "EINVAL" in said
+
+
+FORMS = """
+client, server = connection()
+with client as same:
+    print(same is client)
+    buf = bytearray(6)
+    server.send(b"12345678")
+    time.sleep(0.1)
+    print(client.recv_into(memoryview(buf)[1:], 3), buf, client.recv_into(buf), buf)
+    client.setblocking(False)
+    print(attempt(client.recv_into, buf) in ("EAGAIN", "EWOULDBLOCK"))
+    try:
+        client.recv_into(buf, 7)
+    except ValueError:
+        print("too few")
+    server.close()
+    time.sleep(0.1)
+    print(client.recv_into(buf))
+print(attempt(client.recv_into, buf))
+
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.bind(("127.0.0.1", 0))
+    s.sendto(b"to itself", s.getsockname())
+    print(s.recv_into(buf), buf)
+print(attempt(s.recv_into, buf))
+"""
+
+
+def test_forms_of_cpython(online):
+    said = online().exec(CONNECTION + FORMS)
+    assert said == on_cpython(CONNECTION + FORMS)
 
 
 def test_who_has_sent_all_gets_all(online):
