@@ -87,39 +87,41 @@ def test_two_have_one_address_where_linux_lets_them(online):
     assert "EADDRINUSE" in said and "EINVAL" in said and "EBADF" in said
 
 
-@pytest.mark.parametrize(
-    "address, hears",
-    [
-        ("", ["127.0.0.1", "10.0.2.15", "::1"]),
-        ("::", ["127.0.0.1", "10.0.2.15", "::1"]),
-        ("0.0.0.0", ["127.0.0.1", "10.0.2.15"]),
-        ("10.0.2.15", ["10.0.2.15"]),
-        ("::1", ["::1"]),
-    ],
-)
-def test_what_a_bound_socket_hears(online, address, hears):
-    said = online().exec(f"""
-        receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        receiver.bind(({address!r}, 5000))
-        receiver.settimeout(0.1)
-        listener = socket.socket()
-        listener.bind(({address!r}, 5000))
-        listener.listen()
-        heard = []
-        for there in ("127.0.0.1", "10.0.2.15", "::1"):
-            sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            sender.sendto(b"hello", (there, 5000))
-            client = socket.socket()
-            refused = attempt(client.connect, (there, 5000))
-            if attempt(receiver.recvfrom, 10) != "ETIMEDOUT":
-                assert refused is None
-                listener.accept()
-                heard.append(there)
-            else:
-                assert refused == "ECONNREFUSED"
-        print(heard)
-    """)
-    assert said == f"{hears}\n"
+# To be formatted with an address and a port.
+HEAR = """
+receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+receiver.bind(("{0}", {1}))
+receiver.settimeout(0.1)
+listener = socket.socket()
+listener.bind(("{0}", {1}))
+listener.listen()
+heard = []
+for there in ("127.0.0.1", "10.0.2.15", "::1"):
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sender.sendto(b"hello", (there, {1}))
+    client = socket.socket()
+    refused = attempt(client.connect, (there, {1}))
+    if attempt(receiver.recvfrom, 10) != "ETIMEDOUT":
+        assert refused is None
+        listener.accept()
+        heard.append(there)
+    else:
+        assert refused == "ECONNREFUSED"
+print(heard)
+"""
+HEARS = {
+    "": ["127.0.0.1", "10.0.2.15", "::1"],
+    "::": ["127.0.0.1", "10.0.2.15", "::1"],
+    "0.0.0.0": ["127.0.0.1", "10.0.2.15"],
+    "10.0.2.15": ["10.0.2.15"],
+    "::1": ["::1"],
+}
+
+
+def test_what_a_bound_socket_hears(online):
+    b = online()
+    for port, (address, hears) in enumerate(HEARS.items(), 5000):
+        assert b.exec(HEAR.format(address, port)) == f"{hears}\n", address
 
 
 REFUSED = """
@@ -538,26 +540,26 @@ def test_a_listener_that_goes_takes_those_with_it_that_wait(online):
     assert said == "['ECONNRESET', 'ECONNRESET', 'ECONNRESET']\n"
 
 
-@pytest.mark.parametrize("size", [0, 1472, 1473, 9000, 65507])
-def test_datagrams_of_any_size(online, size):
+def test_datagrams_of_any_size(online):
     b = online()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as there:
         there.bind(("127.0.0.1", 0))
         there.settimeout(20)
-        b.start(f"""
-            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            data = bytes(i * 7 & 255 for i in range({size}))
-            back = bytes(i * 7 & 255 for i in range({size} - 1, -1, -1))
-            print(s.sendto(data, ("10.0.2.2", {there.getsockname()[1]})))
-            print(s.recv(70000) == back)
-            for _ in range(50):
-                assert s.sendto(data, ("10.0.2.2", 9)) == {size}
-            print(attempt(s.sendto, bytes(65508), ("10.0.2.2", 9)))
-        """)
-        data, board = there.recvfrom(70000)
-        assert data == bytes(i * 7 & 255 for i in range(size))
-        there.sendto(data[::-1], board)
-        assert b.finish() == f"{size}\nTrue\nEMSGSIZE\n"
+        for size in (0, 1472, 1473, 9000, 65507):
+            b.start(f"""
+                s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                data = bytes(i * 7 & 255 for i in range({size}))
+                back = bytes(i * 7 & 255 for i in range({size} - 1, -1, -1))
+                print(s.sendto(data, ("10.0.2.2", {there.getsockname()[1]})))
+                print(s.recv(70000) == back)
+                for _ in range(50):
+                    assert s.sendto(data, ("10.0.2.2", 9)) == {size}
+                print(attempt(s.sendto, bytes(65508), ("10.0.2.2", 9)))
+            """)
+            data, board = there.recvfrom(70000)
+            assert data == bytes(i * 7 & 255 for i in range(size))
+            there.sendto(data[::-1], board)
+            assert b.finish() == f"{size}\nTrue\nEMSGSIZE\n"
 
 
 def test_an_address_of_the_link_names_the_interface(board):

@@ -93,37 +93,39 @@ print(got == message, len(wire) > len(message), message[:10] in wire)
     assert said == "b'hello'\nTrue True False\n"
 
 
-@pytest.mark.parametrize(
-    "name, trusted, days, outcome",
-    [
+def test_only_the_right_certificate_will_do(board, certificates):
+    b = board()
+    b.exec(
+        certificates
+        + STREAMS
+        + """
+import machine
+began = time.time()
+
+def attempt(name, trusted, days):
+    now = time.gmtime(began + days * 86400)
+    machine.RTC().datetime(now[:3] + (0,) + now[3:6] + (0,))
+    try:
+        connect(name, trusted)
+        print("welcome")
+    except ValueError as error:
+        print(error)
+"""
+    )
+    for name, trusted, days, outcome in (
         (NAME, "ca", 0, "welcome"),
         (NAME, "stranger", 0, "not correctly signed by the trusted CA"),
         ("other.test", "ca", 0, "does not match with the expected CN"),
         (NAME, "ca", 25, "validity has expired"),
         (NAME, "ca", -2, "validity starts in the future"),
-    ],
-)
-def test_only_the_right_certificate_will_do(board, certificates, name, trusted, days, outcome):
-    said = board().exec(
-        certificates
-        + STREAMS
-        + f"""
-import machine
-now = time.gmtime(time.time() + {days} * 86400)
-machine.RTC().datetime(now[:3] + (0,) + now[3:6] + (0,))
-try:
-    connect("{name}", {trusted})
-    print("welcome")
-except ValueError as error:
-    print(error)
-"""
-    )
-    assert outcome in said
+    ):
+        assert outcome in b.exec(f"attempt({name!r}, {trusted}, {days})")
 
 
-@pytest.mark.parametrize(
-    "settings, outcome",
-    [
+def test_who_is_told_whom_to_trust_checks(board, certificates):
+    b = board()
+    b.exec(certificates + STREAMS)
+    for settings, outcome in (
         ("", "welcome"),
         ("context.load_verify_locations(cadata=stranger)", "not correctly signed"),
         ("context.load_verify_locations(cadata=ca)", "welcome"),
@@ -132,18 +134,17 @@ except ValueError as error:
             "context.verify_mode = ssl.CERT_NONE; context.load_verify_locations(cadata=stranger)",
             "welcome",
         ),
-    ],
-)
-def test_who_is_told_whom_to_trust_checks(board, certificates, settings, outcome):
-    said = board().exec(
-        certificates
-        + STREAMS
-        + f"""
+    ):
+        assert outcome in b.exec(CHECK.format(settings)), settings
+
+
+# To be formatted with settings of the client's context.
+CHECK = f"""
 a, b = line()
 server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 server_context.load_cert_chain(cert, key)
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-{settings}
+{{}}
 server = server_context.wrap_socket(a, server_side=True, do_handshake_on_connect=False)
 client = context.wrap_socket(b, server_hostname="{NAME}", do_handshake_on_connect=False)
 try:
@@ -153,8 +154,6 @@ try:
 except (ValueError, OSError) as error:
     print(error)
 """
-    )
-    assert outcome in said
 
 
 def test_a_key_that_is_none_is_refused(board, certificates):
