@@ -1,3 +1,4 @@
+#include <stdarg.h>
 #include <string.h>
 
 #include "py/gc.h"
@@ -304,4 +305,17 @@ void *__wrap_gc_realloc(void *address, size_t bytes, bool allow_move) {
         __wrap_gc_free(address);
     }
     return moved;
+}
+
+// A MemoryError is made of what there is. It comes after a collection, and nothing has become
+// garbage since, so that one for each of its parts would take time alone.
+mp_obj_t __real_mp_obj_new_exception_msg_vlist(
+    const mp_obj_type_t *, mp_rom_error_text_t, va_list);
+mp_obj_t __wrap_mp_obj_new_exception_msg_vlist(
+    const mp_obj_type_t *type, mp_rom_error_text_t text, va_list args) {
+    uint16_t enabled = MP_STATE_MEM(gc_auto_collect_enabled);
+    MP_STATE_MEM(gc_auto_collect_enabled) = enabled && type != &mp_type_MemoryError;
+    mp_obj_t exception = __real_mp_obj_new_exception_msg_vlist(type, text, args);
+    MP_STATE_MEM(gc_auto_collect_enabled) = enabled;
+    return exception;
 }

@@ -84,6 +84,44 @@ def test_what_has_no_length_is_not_made(board):
     )
 
 
+def test_a_memory_error_does_not_cost_many_collections(board):
+    # Time is what instructions there are.
+    b = board(memory="16M", extra=["-icount", "shift=0,sleep=off"])
+    printed = b.exec(
+        """
+        import gc, time
+
+        def allocate(item=None):
+            try:
+                (item, item)
+            except MemoryError:
+                pass
+
+        def timed(function):
+            start = time.ticks_us()
+            function()
+            return time.ticks_diff(time.ticks_us(), start)
+
+        def measure(times, last=None):
+            timed(allocate)
+            try:
+                while True:
+                    last = (last,)
+            except MemoryError:
+                pass
+            times[0] = timed(allocate)
+            times[1] = timed(gc.collect)
+
+        times = [None, None]
+        measure(times)
+        print(*times)
+        """,
+        120,
+    )
+    failed, collection = map(int, printed.split())
+    assert collection <= failed < 2.5 * collection
+
+
 def test_soft_reset_gives_back_what_was_added(board):
     b = board()
     b.exec("import gc\nprint(gc.mem_free())")
