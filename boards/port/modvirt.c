@@ -85,6 +85,25 @@ static mp_obj_t virt_memory(mp_obj_t size_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(virt_memory_obj, virt_memory);
 
+// mask(data, key): exclusive or of `data`, in place, with `key`, which begins again where it ends.
+static mp_obj_t virt_mask(mp_obj_t data_obj, mp_obj_t key_obj) {
+    mp_buffer_info_t data, key;
+    mp_get_buffer_raise(data_obj, &data, MP_BUFFER_RW);
+    mp_get_buffer_raise(key_obj, &key, MP_BUFFER_READ);
+    if (key.len == 0) {
+        mp_raise_ValueError(MP_ERROR_TEXT("the key is empty"));
+    }
+    uint8_t *bytes = data.buf;
+    const uint8_t *const first = key.buf, *const end = first + key.len;
+    const uint8_t *of_key = first;
+    for (size_t left = data.len; left > 0; --left) {
+        *bytes++ ^= *of_key++;
+        of_key = of_key == end ? first : of_key;
+    }
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(virt_mask_obj, virt_mask);
+
 // DEVICE_TREE: the address of the device tree, 0 if there is none. HARD: that of a word which is
 // not 0 in a hard handler.
 void virt_attr(mp_obj_t self, qstr attr, mp_obj_t *dest) {
@@ -112,6 +131,7 @@ static const mp_rom_map_elem_t virt_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_type_keys), MP_ROM_PTR(&virt_type_keys_obj) },
     { MP_ROM_QSTR(MP_QSTR_disk_error), MP_ROM_PTR(&virt_disk_error_obj) },
     { MP_ROM_QSTR(MP_QSTR_memory), MP_ROM_PTR(&virt_memory_obj) },
+    { MP_ROM_QSTR(MP_QSTR_mask), MP_ROM_PTR(&virt_mask_obj) },
     { MP_ROM_QSTR(MP_QSTR_bootargs), MP_ROM_PTR(&virt_bootargs_obj) },
     { MP_ROM_QSTR(MP_QSTR_Fault), MP_ROM_PTR(&mp_type_Fault) },
     // Where the registers of QEMU's fw_cfg are.

@@ -371,6 +371,26 @@ def test_files(guests):
     guest.read_until(b"['one', 'two']\r\n>>> ")
 
 
+def test_who_asks_in_two_parts_gets_an_answer_to_the_first(guests):
+    # The second part of a message is held up by TCP until something comes.
+    guest = guests()
+    content = os.urandom(100_000)
+    assert guest.put("/file", content) == (0, 0)
+    guest.ask(GET, "/file")
+    assert guest.answer() == 0
+    got = b""
+    while True:
+        guest.send_raw(bytes((0x80 | BINARY, 1)))
+        piece = guest.read_binary()
+        guest.send_raw(b"\0")
+        if len(piece) == 2:
+            break
+        got += piece[2:]
+    assert guest.answer() == 0
+    assert got == content
+    assert guest.get("/file") == content
+
+
 def test_a_file_that_does_not_come_whole_leaves_the_old_one(guests):
     guest = guests()
     assert guest.put("/file", b"old") == (0, 0)

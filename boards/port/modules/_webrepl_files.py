@@ -32,14 +32,23 @@ class Files:
         self._left = 0
         self._error = 0
         self._source = None  # of get
+        self._ahead = False  # a byte is to come for what was sent
 
     def take(self, data):
         """Go on with `data`, which may come in any pieces. OSError if it makes no sense."""
+        if len(data) == 0 and self._source and not self._ahead:
+            # What asks may be held up with who sends it in two parts, until something comes.
+            self._get_piece()
+            self._ahead = True
         while len(data):
-            if self._left:
+            if self._ahead:
+                self._ahead = False
+                taken = 1
+            elif self._left:
                 taken = self._put_piece(data)
             elif self._source:
-                taken = self._get_piece()
+                self._get_piece()
+                taken = 1
             else:
                 taken = self._take_request(data)
             data = data[taken:]
@@ -116,7 +125,7 @@ class Files:
             self._target.drop()
 
     def _get_piece(self):
-        """Send what comes next, for the one byte that asks for it."""
+        """Send what comes next of the file, and the answer behind its end."""
         message = bytearray(2 + _PIECE)
         code = 0
         try:
@@ -130,7 +139,6 @@ class Files:
             self._source.close()
             self._source = None
             self._answer(code)
-        return 1
 
 
 def _code(error):

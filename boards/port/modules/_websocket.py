@@ -3,6 +3,7 @@
 from binascii import b2a_base64
 
 from micropython import const
+from virt import mask
 
 TEXT = const(1)
 BINARY = const(2)
@@ -59,16 +60,23 @@ class Frames:
         self._control = b""
 
     def take(self, data):
-        """Go through `data`, and give (kind, piece): messages as they come, and all else whole."""
+        """Go through `data`, and give (kind, piece): messages as they come, and all else whole.
+
+        Pieces are parts of `data`, in which they are unmasked. There is one of no bytes where
+        `data` ends behind the head of a message.
+        """
         data = memoryview(data)
         while len(data):
             if self._left == 0:
                 data = self._take_head(data)
                 if self._head:
                     return
+                if len(data) == 0 and self._kind < CLOSE:
+                    yield self._kind, data
             count = min(self._left, len(data))
             self._left -= count
-            piece = self._unmask(data[:count])
+            piece = data[:count]
+            self._unmask(piece)
             data = data[count:]
             if self._kind < CLOSE:
                 yield self._kind, piece
@@ -101,15 +109,10 @@ class Frames:
         self._left = int.from_bytes(length, "big") if length else head[1] & ~_MASKED
 
     def _unmask(self, piece):
-        mask = self._mask
-        size = len(piece)
-        if mask is None or size == 0:
-            return piece
-        turn = size % 4
-        self._mask = mask[turn:] + mask[:turn]
-        whole = (mask * (size // 4 + 1))[:size]
-        number = int.from_bytes(piece, "little") ^ int.from_bytes(whole, "little")
-        return number.to_bytes(size, "little")
+        if self._mask and len(piece):
+            mask(piece, self._mask)
+            turn = len(piece) % 4
+            self._mask = self._mask[turn:] + self._mask[:turn]
 
 
 def _head_size(head):

@@ -319,7 +319,7 @@ class _Guest(io.IOBase):
         self._leave_after(_PASSWORD_MS)
         early, self._text = self._text, b""
         self._take = self._take_frames
-        self._take_frames(early)
+        self._take_frames(bytearray(early))
         self._receive()
 
     def _take_frames(self, data):
