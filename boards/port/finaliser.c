@@ -117,6 +117,14 @@ void finaliser_keep(void) {
     mark_the_rest();
 }
 
+void finaliser_attach(const void *object) {
+    for (mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
+        if ((uint8_t *)object >= area->gc_pool_start && (uint8_t *)object < area->gc_pool_end) {
+            block_set_flag(area, ((uint8_t *)object - area->gc_pool_start) / BLOCK_SIZE, true);
+        }
+    }
+}
+
 // ---- Afterwards.
 
 static void close_one(void *object) {

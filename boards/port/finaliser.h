@@ -13,6 +13,9 @@
 // For a collection that has marked what is in use: keeps what is to be closed.
 void finaliser_keep(void);
 
+// Has __del__() of this object, which is on the heap, called like that of a file.
+void finaliser_attach(const void *object);
+
 // gc.collect(): collects, closes what is found, and collects again what was closed.
 void finaliser_collect(void);
 

@@ -4,13 +4,14 @@
 
 #include "py/gc.h"
 #include "py/mphal.h"
-#include "py/obj.h"
+#include "py/objtype.h"
 #include "py/runtime.h"
 #include "block_device.h"
 #include "callback.h"
 #include "console.h"
 #include "cpu.h"
 #include "device_tree.h"
+#include "finaliser.h"
 #include "modvirt.h"
 #include "opaque.h"
 #include "virt_irq.h"
@@ -85,6 +86,17 @@ static mp_obj_t virt_memory(mp_obj_t size_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(virt_memory_obj, virt_memory);
 
+// finalise(object): has object.__del__() called when nothing refers to it any more, or at a soft
+// reset, as that of a file is.
+static mp_obj_t virt_finalise(mp_obj_t object) {
+    if (!mp_obj_is_instance_type(mp_obj_get_type(object))) {
+        mp_raise_TypeError(MP_ERROR_TEXT("it is not of a class of the program's own"));
+    }
+    finaliser_attach(MP_OBJ_TO_PTR(object));
+    return mp_const_none;
+}
+static MP_DEFINE_CONST_FUN_OBJ_1(virt_finalise_obj, virt_finalise);
+
 // mask(data, key): exclusive or of `data`, in place, with `key`, which begins again where it ends.
 static mp_obj_t virt_mask(mp_obj_t data_obj, mp_obj_t key_obj) {
     mp_buffer_info_t data, key;
@@ -131,6 +143,7 @@ static const mp_rom_map_elem_t virt_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_type_keys), MP_ROM_PTR(&virt_type_keys_obj) },
     { MP_ROM_QSTR(MP_QSTR_disk_error), MP_ROM_PTR(&virt_disk_error_obj) },
     { MP_ROM_QSTR(MP_QSTR_memory), MP_ROM_PTR(&virt_memory_obj) },
+    { MP_ROM_QSTR(MP_QSTR_finalise), MP_ROM_PTR(&virt_finalise_obj) },
     { MP_ROM_QSTR(MP_QSTR_mask), MP_ROM_PTR(&virt_mask_obj) },
     { MP_ROM_QSTR(MP_QSTR_bootargs), MP_ROM_PTR(&virt_bootargs_obj) },
     { MP_ROM_QSTR(MP_QSTR_Fault), MP_ROM_PTR(&mp_type_Fault) },

@@ -257,3 +257,42 @@ def test_memory_for_devices_stays_and_is_given_back(board):
         )
         == "True\n"
     )
+
+
+def test_an_object_may_have_a_finaliser_of_its_own(board):
+    b = board()
+    printed = b.exec(
+        """
+        import gc, virt
+
+        class Thing:
+            def __init__(self, number):
+                self.number = number
+                self.more = [number]
+                virt.finalise(self)
+
+            def __del__(self):
+                print("end of", self.number, self.more)
+
+        def make(count):
+            for n in range(count):
+                last = Thing(n)
+            return last
+
+        kept = make(3)
+        make(1)
+        for n in range(100):
+            [n] * 100
+        gc.collect()
+        print("kept", kept.number)
+        for wrong in (1, "text", [], Thing):
+            try:
+                virt.finalise(wrong)
+            except TypeError as error:
+                print(error)
+        """
+    )
+    lines = printed.splitlines()
+    assert sorted(lines[:3]) == ["end of 0 [0]", "end of 0 [0]", "end of 1 [1]"]
+    assert lines[3:] == ["kept 2"] + 4 * ["it is not of a class of the program's own"]
+    assert b.soft_reset().count(b"end of 2 [2]") == 1
