@@ -13,6 +13,7 @@ import pytest
 
 from target.servers import free_port
 from tools import disk, qemu
+from tools.board import RAW_PROMPT
 
 pytestmark = pytest.mark.alike
 
@@ -168,7 +169,8 @@ def message(kind, data):
 def guests(board, tmp_path):
     """A function that lets another guest in, whom `guests.board` expects.
 
-    `guests.at_the_prompt()` waits until that one is there.
+    `guests.at_the_prompt()` waits until that one is there. `guests.serve()` has the board serve
+    again.
     """
     port = free_port()
     disk.make_fat(tmp_path / "disk.img", 1)
@@ -176,11 +178,13 @@ def guests(board, tmp_path):
         network=qemu.Network.parse("user", f"{port}:8266"),
         drives=[qemu.Drive(tmp_path / "disk.img")],
     )
-    b.exec(CONNECT + "webrepl.start(password='secret')")
-    # To the prompt that people see.
-    b.write(b"\x02")
-    b.read_until(b">>> ")
     opened = []
+
+    def serve():
+        b.exec(CONNECT + "webrepl.start(password='secret')")
+        # To the prompt that people see.
+        b.write(b"\x02")
+        b.read_until(b">>> ")
 
     def enter(password=b"secret"):
         guest = Guest(port, b)
@@ -195,8 +199,11 @@ def guests(board, tmp_path):
         return guest
 
     enter.at_the_prompt = at_the_prompt
+    enter.serve = serve
     enter.board = b
+    enter.image = tmp_path / "disk.img"
     enter.port = port
+    serve()
     yield enter
     for guest in opened:
         guest.close()
@@ -407,6 +414,44 @@ def test_a_file_that_does_not_come_whole_leaves_the_old_one(guests):
     guest.read_until(b"\r\n['file']\r\n>>> ")
     assert guest.put("/file", b"new") == (0, 0)
     assert guest.get("/file") == b"new"
+
+
+def test_a_soft_reset_during_a_put_leaves_the_old_file(guests):
+    b = guests.board
+    guest = guests.at_the_prompt()
+    assert guest.put("/file", b"old") == (0, 0)
+    for kind, size in (("more than the buffer", 40_000), ("nothing yet", 0)):
+        guest.ask(PUT, "/file", 100_000)
+        assert guest.answer() == 0
+        guest.send_raw(message(BINARY, bytes(size)))
+        guest.type(b"print(%d)\r" % len(kind))
+        guest.read_until(b"\r\n%d\r\n>>> " % len(kind))
+        b.write(b"import os; sorted(os.listdir('/'))\r")
+        b.read_until(b"\r\n['file', 'file.part']\r\n>>> ")
+        b.write(b"\x01")
+        b.read_until(RAW_PROMPT)
+        b.soft_reset()
+        assert b.exec("import os\nprint(os.listdir('/'))") == "['file']\n"
+        guests.serve()
+        guest = guests.at_the_prompt()
+        assert guest.get("/file") == b"old"
+    assert guest.put("/file", b"new") == (0, 0)
+    assert guest.get("/file") == b"new"
+    b.kill()
+    disk.check_fat(guests.image)
+
+
+def test_a_put_goes_where_it_began(guests):
+    guest = guests.at_the_prompt()
+    guest.ask(PUT, "file", 6)
+    assert guest.answer() == 0
+    guest.send_raw(message(BINARY, b"con"))
+    guest.type(b"import os; os.mkdir('/folder'); os.chdir('/folder')\r")
+    guest.read_until(b")\r\n>>> ")
+    guest.send_raw(message(BINARY, b"ten"))
+    assert guest.answer() == 0
+    guest.type(b"sorted(os.listdir('/'))\r")
+    guest.read_until(b"\r\n['file', 'folder']\r\n>>> ")
 
 
 def test_files_while_a_program_runs(guests):

@@ -5,6 +5,7 @@ import os
 from errno import EISDIR
 
 from micropython import const
+from virt import finalise
 
 _FOLDER = const(0x4000)
 
@@ -16,13 +17,19 @@ class WholeFile:
     """What is to be at `path`. It is written beside it, to a file that ends in ".part".
 
     What is at `path` stays until keep(), and for good after drop(). All methods raise OSError;
-    one that does is followed by drop().
+    one that does is followed by drop(). So is what ends before, such as by a soft reset.
     """
 
     def __init__(self, path):
-        self._path = path
-        self._part = path + ".part"
+        # There it stays, wherever the program goes meanwhile.
+        self._path = path if path.startswith("/") else os.getcwd().rstrip("/") + "/" + path
+        self._part = self._path + ".part"
         self._file = self._buffer = None
+        finalise(self)
+
+    def __del__(self):
+        if self._file:
+            self.drop()
 
     def open(self):
         """Begin with nothing in it."""
@@ -43,6 +50,7 @@ class WholeFile:
     def keep(self):
         """Put it where it is to be, in the place of what is there. It is closed by then."""
         os.rename(self._part, self._path)
+        self._file = None
 
     def drop(self):
         """Do away with it. Raises nothing."""
@@ -51,6 +59,7 @@ class WholeFile:
                 step()
             except OSError:
                 pass  # there is none
+        self._file = None
 
     def _close_if_open(self):
         if self._file:
