@@ -1,5 +1,6 @@
 // Constants that modules of MicroPython's lack, and programs for CPython take for granted.
 
+#include "py/mperrno.h"
 #include "py/obj.h"
 #include "py/stream.h"
 #include "lwip/prot/ip.h"
@@ -32,6 +33,11 @@ static const constant_t select_constants[] = {
     { MP_QSTR_POLLNVAL, MP_STREAM_POLL_NVAL },
 };
 
+// Another name of EAGAIN, so it is not in errorcode, where each number has one.
+static const constant_t errno_constants[] = {
+    { MP_QSTR_EWOULDBLOCK, MP_EWOULDBLOCK },
+};
+
 static void find(const constant_t *constants, size_t count, qstr name, mp_obj_t *dest) {
     for (size_t i = 0; i < count && dest[0] == MP_OBJ_NULL; ++i) {
         if (constants[i].name == name) {
@@ -51,3 +57,9 @@ void constants_of_select(mp_obj_t self_in, qstr name, mp_obj_t *dest) {
     find(select_constants, MP_ARRAY_SIZE(select_constants), name, dest);
 }
 MP_REGISTER_MODULE_DELEGATION(mp_module_select, constants_of_select);
+
+void constants_of_errno(mp_obj_t self_in, qstr name, mp_obj_t *dest) {
+    (void)self_in;
+    find(errno_constants, MP_ARRAY_SIZE(errno_constants), name, dest);
+}
+MP_REGISTER_MODULE_DELEGATION(mp_module_errno, constants_of_errno);

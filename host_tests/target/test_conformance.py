@@ -11,6 +11,7 @@ from tools.conformance.report import Report
 from tools.conformance.suite import Suite
 
 PART = [
+    "basics/dict_*.py",
     "float/*.py",
     "micropython/*.py",
     "stress/*.py",
