@@ -279,6 +279,31 @@ def test_tls_sends_just_what_was_written(networked, tmp_path):
         assert counter.got(b"".join(b"%04d" % i * 250 + b"." * 10000 for i in range(100)))
 
 
+def test_who_has_written_all_hears_the_peer_out(run_main):
+    """The peer says nothing before the end."""
+
+    def sum_up(connection):
+        total = hashlib.sha256()
+        while data := connection.recv(65536):
+            total.update(data)
+        connection.sendall(total.hexdigest().encode())
+
+    with Server(sum_up) as server:
+        said = run_main(f"""
+            for size in 0, 10, 500000:
+                r, w = await asyncio.open_connection("10.0.2.2", {server.port})
+                w.write(bytes(size))
+                w.write_eof()
+                print((await r.read()).decode())
+                w.write_eof()
+                w.close()
+                await w.wait_closed()
+            return w.can_write_eof()
+        """)
+    sums = [hashlib.sha256(bytes(size)).hexdigest() for size in (0, 10, 500000)]
+    assert said.split() == [*sums, "True"]
+
+
 def test_close_ends_what_others_wait_for(run_main):
     with Server(silent) as server:
         said = run_main(f"""

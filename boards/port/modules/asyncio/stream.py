@@ -23,6 +23,8 @@ class Stream:
         self._sent = None
         # Why something was not sent, until a task is told.
         self._error = None
+        # Whether all that was written is all there will be.
+        self._complete = False
         self._closing = False
 
     def get_extra_info(self, name, default=None):
@@ -137,6 +139,8 @@ class Stream:
         done.set()
         if self._closing:
             self.s.close()
+        elif self._complete:
+            self._shut_down()
 
     async def drain(self):
         """Wait until everything is sent. Raises OSError if it cannot be."""
@@ -154,6 +158,26 @@ class Stream:
             raise error
 
     # ---- The end.
+
+    def can_write_eof(self):
+        """Whether there is write_eof(): not with TLS."""
+        return hasattr(self.s, "shutdown")
+
+    def write_eof(self):
+        """Tell the peer that this is all, once it is sent. What it says can be read as before."""
+        self._start()
+        self._complete = True
+        if not self._sent:
+            self._shut_down()
+
+    def _shut_down(self):
+        from socket import SHUT_WR
+
+        try:
+            self.s.shutdown(SHUT_WR)
+        except OSError:
+            # There is no connection any more, as whoever reads is told.
+            pass
 
     def close(self):
         """Close the stream, once everything is sent. A task that reads gets the end."""
