@@ -1,10 +1,13 @@
-"""Requests that are cut short: Ctrl-C, time-outs, soft resets, a device that gives up."""
+"""Requests and files that are cut short: Ctrl-C, time-outs, soft resets, devices that give up."""
+
+import random
+import time
 
 import pytest
 
 from target.slots import slot
-from tools import qemu
-from tools.board import BoardError
+from tools import disk, qemu
+from tools.board import CTRL_C, CTRL_D, RAW_PROMPT, BoardError
 
 # About five requests a second, of any size.
 SLOW = "throttling.iops-total=5"
@@ -148,3 +151,90 @@ def test_a_driver_that_is_dropped_leaves_its_memory_to_the_device(board, legacy)
         """)
         == "True\n"
     )
+
+
+# A file is whole with its number at both of its ends.
+HELPERS = """
+    import machine, os
+
+    def content(n):
+        return b"%06d" % n + bytes(3000 + n % 5000) + b"%06d" % n
+
+    def put(name, n):
+        file = open(name, "wb")
+        text = memoryview(content(n))
+        for place in range(0, len(text), 700):
+            file.write(text[place : place + 700])
+        return file
+
+    def work(number, last):
+        names = ["/log", "/other"]
+        if "other" in os.listdir("/"):
+            names.reverse()
+        log = open(names[0], "ab")
+
+        def rename(_):
+            os.rename(*names)
+            names.reverse()
+
+        machine.Timer(-1, period=40, callback=rename)
+        while True:
+            number += 1
+            file = put("/part", number)
+            log.write(b"%06d" % number)
+            print("wrote", number)
+            if number % 2:
+                file.close()
+            os.rename("/part", "/whole")
+            if number == last:
+                machine.soft_reset()
+            file.close()
+
+    def check():
+        with open("/whole", "rb") as file:
+            data = file.read()
+        number = int(data[:6])
+        assert data == content(number), (number, len(data))
+        name, = set(os.listdir("/")) - {"whole", "part"}
+        with open("/" + name, "rb") as file:
+            log = file.read()
+        count = len(log) // 6
+        assert log == b"".join(b"%06d" % (n + 1) for n in range(count)), log[-100:]
+        print(number, count)
+"""
+
+
+@pytest.mark.parametrize("kind", ["VfsFat", "VfsLfs2"])
+@pytest.mark.parametrize("how", ["Ctrl-C, Ctrl-D", "machine.soft_reset()"])
+def test_a_soft_reset_amid_writing_and_renaming_leaves_files_whole(board, tmp_path, kind, how):
+    image = tmp_path / "disk.img"
+    with image.open("wb") as file:
+        file.truncate(4 << 20)
+    if kind == "VfsFat":
+        disk.make_fat(image, 4)
+    b = board(drives=[qemu.Drive(image, drive_options="cache=unsafe")])
+    if kind != "VfsFat":
+        b.exec(f"""
+            import mpy_virtio, vfs
+            block = mpy_virtio.Block()
+            vfs.{kind}.mkfs(block)
+            vfs.mount(vfs.{kind}(block), "/")
+        """)
+    b.exec(HELPERS)
+    b.exec("put('/whole', 0).close()")
+    number = count = 0
+    for _ in range(5):
+        last = count + random.randrange(1, 7)
+        b.start(f"work({count}, {last if how == 'machine.soft_reset()' else None})")
+        b.read_until(b"wrote %d\r\n" % last)
+        if how == "Ctrl-C, Ctrl-D":
+            time.sleep(random.uniform(0, 0.1))
+            b.write(CTRL_C + CTRL_D)
+        b.read_until(RAW_PROMPT)
+        b.exec(HELPERS)
+        former = number
+        number, count = map(int, b.exec("check()").split())
+        assert former <= number <= count and count >= last
+    if kind == "VfsFat":
+        b.kill()
+        disk.check_fat(image)
