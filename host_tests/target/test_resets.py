@@ -224,7 +224,7 @@ def test_a_soft_reset_amid_writing_and_renaming_leaves_files_whole(board, tmp_pa
     b.exec("put('/whole', 0).close()")
     number = count = 0
     for _ in range(5):
-        last = count + random.randrange(1, 7)
+        last = count + random.randrange(1, 4)
         b.start(f"work({count}, {last if how == 'machine.soft_reset()' else None})")
         b.read_until(b"wrote %d\r\n" % last)
         if how == "Ctrl-C, Ctrl-D":
