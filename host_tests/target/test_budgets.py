@@ -7,7 +7,13 @@ import pytest
 from tools import BOARD, ROOT
 
 ON_BOARD = Path(__file__).parent / "on_board"
-SOURCES = (ON_BOARD / "forged.py", ROOT / "host_tests/model/ring.py", ON_BOARD / "budgets.py")
+MODEL = ROOT / "host_tests/model"
+SOURCES = (
+    ON_BOARD / "forged.py",
+    MODEL / "ring.py",
+    MODEL / "split_ring.py",
+    ON_BOARD / "budgets.py",
+)
 COUNTED = ("-icount", "shift=0,sleep=off")
 
 # The requests are prepared ones. Frames are in batches of 32, with the share of deliver() itself.

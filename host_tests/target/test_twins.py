@@ -12,7 +12,13 @@ import pytest
 from tools import BOARD, ROOT
 
 ON_BOARD = Path(__file__).parent / "on_board"
-SOURCES = (ON_BOARD / "forged.py", ROOT / "host_tests/model/ring.py", ON_BOARD / "twins.py")
+MODEL = ROOT / "host_tests/model"
+SOURCES = (
+    ON_BOARD / "forged.py",
+    MODEL / "ring.py",
+    MODEL / "split_ring.py",
+    ON_BOARD / "twins.py",
+)
 # How many walks there are of each kind.
 WALKS = {"Queue": 14, "Disk": 24, "Cards": 20, "Rng": 2}
 

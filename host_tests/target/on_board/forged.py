@@ -1,6 +1,6 @@
 # A VirtIO device that is only RAM and Python, for drivers that take it for one over MMIO, and
-# which twin of the hot path they use. model/ring.py, which has the device's side of a queue, runs
-# on the board as it is, behind this.
+# which twin of the hot path they use. The model's rings, which are the device's side of a queue, run
+# on the board as they are, behind this.
 
 import builtins
 import sys
@@ -10,6 +10,7 @@ from uctypes import addressof, bytearray_at, bytes_at
 
 INDIRECT_DESC = 1 << 28
 EVENT_IDX = 1 << 29
+IN_ORDER = 1 << 35
 VERSION_1 = 1 << 32
 DRIVER_OK, NEEDS_RESET, FAILED = 4, 64, 128
 PAGE = 4096
@@ -108,6 +109,14 @@ class Context:
         next(self._generator, None)
 
 
+class Here:
+    """A module whose names are those of this one."""
+
+    def __getattr__(self, name):
+        return globals()[name]
+
+
+sys.modules["model"] = sys.modules["model.registers"] = sys.modules["model.ring"] = Here()
 sys.modules["memory"] = Memory
 sys.modules["contextlib"] = Contextlib
 
