@@ -22,9 +22,9 @@ COUNTED = ("-icount", "shift=0,sleep=off")
 BUDGETS = {
     "viper": {
         "a disk request more": 385,
-        "a batch of them besides": 2900,
+        "a batch of them besides": 3000,
         "readblocks of 4 KiB": 6600,
-        "a prepared request": 4500,
+        "a prepared request": 4700,
         "a frame taken in": 405,
         "a frame given back": 120,
     },

@@ -1,6 +1,6 @@
 # A VirtIO device that is only RAM and Python, for drivers that take it for one over MMIO, and
-# which twin of the hot path they use. The model's rings, which are the device's side of a queue, run
-# on the board as they are, behind this.
+# which twin of the hot path they use. The model's rings, the device's side of a queue, run on the
+# board as they are, behind this.
 
 import builtins
 import sys
@@ -255,8 +255,7 @@ class Forged:
             desc,
             avail,
             used,
-            event_idx=bool(self.registers.accepted & EVENT_IDX),
-            indirect=bool(self.registers.accepted & INDIRECT_DESC),
+            self.registers.accepted,
         )
 
     def quiet(self):

@@ -19,6 +19,9 @@ IDS = (0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, 0x10000)
 AHEAD = (2, 0x7FFF, 0x8000, 0xFFFF)
 LENGTHS = (0xFFFFFFFF, 0x80000000, 0x7FFFFFFF)
 
+# What both twins would do alike if the test itself was wrong.
+FAULTS_OF_OURS = (NameError, TypeError)
+
 
 class Log:
     """Of one walk: its lines, if they are to be seen, or a number that stands for them."""
@@ -276,6 +279,8 @@ class Walk:
         try:
             self.say(step())
             line.run_handlers()
+        except FAULTS_OF_OURS:
+            raise
         except Exception as error:
             self.say(type(error).__name__, error)
         if self.device is not None:
@@ -287,6 +292,8 @@ class Walk:
         """What a handler does, of which nobody else hears how it ended."""
         try:
             self.say("handler", step())
+        except FAULTS_OF_OURS:
+            raise
         except Exception as error:
             self.say("handler", type(error).__name__, error)
 
