@@ -348,10 +348,15 @@ def test_many_files_are_dropped_at_a_time(prepared):
         device = Ram(2000)
         vfs.VfsLfs2.mkfs(device)
         vfs.mount(device, "/m")
-        files = [open("/m/%d" % n, "w") for n in range(150)]
-        for n in range(150):
-            files[n].write(str(n) * 10)
-        del files
+        def drop():
+            files = [open("/m/%d" % n, "w") for n in range(150)]
+            for n in range(150):
+                files[n].write(str(n) * 10)
+        def overwrite(depth):
+            return depth and overwrite(depth - 1)
+        drop()
+        # What is left of references on the stack keeps files open.
+        overwrite(30)
         gc.collect()
         print(sum(open("/m/%d" % n).read() == str(n) * 10 for n in range(150)))
     """)

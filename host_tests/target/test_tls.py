@@ -219,10 +219,11 @@ def test_contexts_and_connections_leave_nothing_behind(board, certificates):
         certificates
         + STREAMS
         + f"""
-import gc
+import gc, struct
 def used():
     gc.collect()
-    return gc.mem_alloc()
+    # In blocks of the heap, of four words.
+    return gc.mem_alloc() // (4 * struct.calcsize("P"))
 
 for count in range(8):
     for end in connect("{NAME}", ca):
@@ -234,4 +235,5 @@ for count in range(8):
         timeout=120,
     )
     sizes = [int(size) for size in said.split()]
-    assert sizes[-1] <= sizes[2]
+    # Not even a block of the heap for each. One may look used because of what is on the stack.
+    assert sizes[-1] - sizes[2] < len(sizes[3:])
