@@ -210,7 +210,7 @@ if machine.reset_cause() == machine.PWRON_RESET:
 print("the whole script again")
 """)
     b = board(script=path)
-    assert b.wait() == 0
+    assert b.wait(120) == 0
     assert b"the whole script again\r\n" in b.output
 
 
