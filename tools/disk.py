@@ -1,4 +1,4 @@
-"""Disk images with a FAT file system, made and read on the host with dosfstools and mtools."""
+"""Disk images: blank ones, and such with FAT, made and read with dosfstools and mtools."""
 
 import os
 import subprocess
@@ -18,6 +18,12 @@ print("hello from the disk; try: open('README.txt').read()")
 }
 
 
+def make_blank(path, size_mib):
+    """Make the image `path` of `size_mib` MiB, with nothing in it."""
+    with Path(path).open("wb") as image:
+        image.truncate(int(size_mib * (1 << 20)))
+
+
 def make_fat(path, size_mib, files=None, sector_size=512, cluster_size=None):
     """Make the image `path` of `size_mib` MiB with a FAT file system that holds `files`.
 
@@ -30,8 +36,7 @@ def make_fat(path, size_mib, files=None, sector_size=512, cluster_size=None):
     path = Path(path)
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
-    with part.open("wb") as image:
-        image.truncate(int(size_mib * (1 << 20)))
+    make_blank(part, size_mib)
     clusters = ["-s", str(cluster_size // sector_size)] if cluster_size else []
     _run("mkfs.vfat", "-n", "MICROPYTHON", "-S", str(sector_size), *clusters, part)
     with tempfile.TemporaryDirectory() as folder:

@@ -88,8 +88,7 @@ def test_fat_files_of_the_board_are_clean_and_equal_on_the_host(board, tmp_path,
 
 def test_littlefs_keeps_what_was_synced_when_the_power_is_cut(board, tmp_path, legacy):
     image = tmp_path / "littlefs.img"
-    with image.open("wb") as file:
-        file.truncate(4 << 20)
+    disk.make_blank(image, 4)
     b = board(drives=[qemu.Drive(image)], legacy=legacy)
     b.exec("""
         import os, vfs, mpy_virtio as virtio
@@ -165,8 +164,7 @@ def test_read_only_disk_is_mounted_so(board, tmp_path):
 @pytest.mark.parametrize("kind", ["VfsFat", "VfsLfs2"])
 def test_a_file_that_is_open_at_a_soft_reset_keeps_all_that_was_written(board, tmp_path, kind):
     image = tmp_path / "new.img"
-    with image.open("wb") as file:
-        file.truncate(4 << 20)
+    disk.make_blank(image, 4)
     b = board(drives=[qemu.Drive(image)])
     b.exec(f"""
         import vfs, mpy_virtio as virtio
@@ -187,10 +185,8 @@ def test_a_file_that_is_open_at_a_soft_reset_keeps_all_that_was_written(board, t
 @pytest.mark.parametrize("kind", ["FAT", "littlefs"])
 def test_a_cache_saves_reads_and_no_write(board, tmp_path, kind, legacy):
     path = tmp_path / "disk.img"
-    with path.open("wb") as file:
-        file.truncate(4 << 20)
-    if kind == "FAT":
-        disk.make_fat(path, 4)
+    make = disk.make_fat if kind == "FAT" else disk.make_blank
+    make(path, 4)
     b = board(drives=[qemu.Drive(path)], legacy=legacy)
     printed = b.exec(f"""
         import hashlib, os, vfs

@@ -34,10 +34,8 @@ def on_disk(board, tmp_path, request):
 
     def run(code):
         image = tmp_path / "disk.img"
-        with image.open("wb") as file:
-            file.truncate(4 << 20)
-        if request.param == "VfsFat":
-            disk.make_fat(image, 4)
+        make = disk.make_fat if request.param == "VfsFat" else disk.make_blank
+        make(image, 4)
         b = board(drives=[qemu.Drive(image)])
         b.exec(HELPERS)
         b.exec(f"""

@@ -208,10 +208,8 @@ HELPERS = """
 @pytest.mark.parametrize("how", ["Ctrl-C, Ctrl-D", "machine.soft_reset()"])
 def test_a_soft_reset_amid_writing_and_renaming_leaves_files_whole(board, tmp_path, kind, how):
     image = tmp_path / "disk.img"
-    with image.open("wb") as file:
-        file.truncate(4 << 20)
-    if kind == "VfsFat":
-        disk.make_fat(image, 4)
+    make = disk.make_fat if kind == "VfsFat" else disk.make_blank
+    make(image, 4)
     b = board(drives=[qemu.Drive(image, drive_options="cache=unsafe")])
     if kind != "VfsFat":
         b.exec(f"""

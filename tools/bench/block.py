@@ -78,8 +78,7 @@ def make_drives(folder, options):
     for path in (paths[0], paths[3]):
         path.write_bytes(noise)
     disk.make_fat(paths[2], _FILES_MIB, sector_size=4096, cluster_size=256 * 1024)
-    with paths[1].open("wb") as image:
-        image.truncate(_FILES_MIB << 20)
+    disk.make_blank(paths[1], _FILES_MIB)
     return [qemu.Drive(path, drive_options=options) for path in paths]
 
 
