@@ -169,7 +169,7 @@ class Ring:
     # Returning them.
 
     def push(self, chain, length):
-        """Return a request, of which the device wrote `length` bytes.
+        """Return a request. The device wrote `length` bytes of it.
 
         With IN_ORDER it waits here until all before it have been returned.
         """

@@ -14,6 +14,8 @@ from tools.network import tap
 # The boards that do for what is alike on all of them: 32 bits with viper, 64 bits without.
 TWO_BOARDS = ("VIRT_RV32", "VIRT_AARCH64")
 
+ON_BOARD = ROOT / "host_tests/target/on_board"
+
 
 def pytest_configure(config):
     config.addinivalue_line(
@@ -74,6 +76,21 @@ def board(request):
                 return boards.enter_context(Board(firmware, BOARD, **options))
 
         yield start
+
+
+@pytest.fixture
+def forged(board):
+    """A function that starts a board with devices of RAM and Python, and a script for them."""
+
+    def start(script, **options):
+        b = board(**options)
+        model = ROOT / "host_tests/model"
+        forge = ON_BOARD / "forged.py"
+        for source in (forge, model / "ring.py", model / "split_ring.py", ON_BOARD / script):
+            b.exec(source.read_text())
+        return b
+
+    return start
 
 
 @pytest.fixture

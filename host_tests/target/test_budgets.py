@@ -1,19 +1,9 @@
 """What the hot path may cost, in instructions of the guest, which do not depend on the host."""
 
-from pathlib import Path
-
 import pytest
 
-from tools import BOARD, ROOT
+from tools import BOARD
 
-ON_BOARD = Path(__file__).parent / "on_board"
-MODEL = ROOT / "host_tests/model"
-SOURCES = (
-    ON_BOARD / "forged.py",
-    MODEL / "ring.py",
-    MODEL / "split_ring.py",
-    ON_BOARD / "budgets.py",
-)
 COUNTED = ("-icount", "shift=0,sleep=off")
 
 # The requests are prepared ones. Frames are in batches of 32, with the share of deliver() itself.
@@ -42,10 +32,8 @@ pytestmark = pytest.mark.skipif(BOARD != "VIRT_RV32", reason="one board counts f
 
 
 @pytest.mark.parametrize("twin", BUDGETS)
-def test_instructions(board, twin):
-    b = board(extra=COUNTED)
-    for source in SOURCES:
-        b.exec(source.read_text())
+def test_instructions(forged, twin):
+    b = forged("budgets.py", extra=COUNTED)
     lines = b.exec(f"measure({twin!r})", 120).splitlines()
     costs = {name: int(count) for name, _, count in (line.rpartition(" ") for line in lines)}
     budgets = BUDGETS[twin]

@@ -5,20 +5,10 @@ random walks (on_board/twins.py). What a driver returns and raises, what it writ
 and what it makes of the device's answers goes into a log, and the logs of both twins are alike.
 """
 
-from pathlib import Path
-
 import pytest
 
-from tools import BOARD, ROOT
+from tools import BOARD
 
-ON_BOARD = Path(__file__).parent / "on_board"
-MODEL = ROOT / "host_tests/model"
-SOURCES = (
-    ON_BOARD / "forged.py",
-    MODEL / "ring.py",
-    MODEL / "split_ring.py",
-    ON_BOARD / "twins.py",
-)
 # How many walks there are of each kind.
 WALKS = {"Queue": 14, "Disk": 24, "Cards": 20, "Rng": 2}
 
@@ -28,11 +18,9 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def walk(board):
+def walk(forged):
     """A function that goes on walks with a twin, and returns the lines that were printed."""
-    b = board()
-    for source in SOURCES:
-        b.exec(source.read_text())
+    b = forged("twins.py")
 
     def walk(twin, kind, seeds, aloud=False):
         walks = f"[({kind}, seed) for seed in {list(seeds)}]"

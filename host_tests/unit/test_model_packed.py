@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model import NEVER, Device, SpecViolation
+from model import NEVER
+from model.echo import Echo, expect
 from model.hostile import Hostile
 from model.packed_ring import DESC, DISABLE
 from model.raw_driver import PackedDriver, RawDriver
@@ -25,35 +26,11 @@ USED = 0x8000
 FORMATS = pytest.mark.parametrize("ring", [0, RING_PACKED], ids=["split", "packed"])
 
 
-class Echo(Device):
-    """Writes what it reads into the writable part, and remembers it."""
-
-    name = "echo"
-
-    def __init__(self, **options):
-        self.seen = []
-        options = {"device_id": 42, "queue_sizes": (64,), **options}
-        super().__init__(**options)
-
-    def process(self, request):
-        data = request.chain.read()
-        self.seen.append(data)
-        length = min(len(data), request.chain.writable_length)
-        request.chain.write(data[:length])
-        return length
-
-
 def make(features=0, size=8, ring=RING_PACKED, **options):
     model = Echo(features=features | ring, **options)
     driver = (PackedDriver if ring else RawDriver)(model)
     driver.start(size=size)
     return model, driver
-
-
-def expect(model, rule, action, *args):
-    with pytest.raises(SpecViolation, match=f"^{rule}: "):
-        action(*args)
-    assert model.take_violations()
 
 
 def one_each(driver, count):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model import Device, SpecViolation
+from model.echo import Echo, expect
 from model.raw_driver import RawDriver
 from model.registers import EVENT_IDX, INDIRECT_DESC, VERSION_1
 from model.ring import INDIRECT, NEXT, WRITE
@@ -13,35 +13,11 @@ from model.ring import INDIRECT, NEXT, WRITE
 VERSIONS = pytest.mark.parametrize("version", [1, 2])
 
 
-class Echo(Device):
-    """Writes what it reads into the writable part, and remembers it."""
-
-    name = "echo"
-
-    def __init__(self, **options):
-        self.seen = []
-        options = {"device_id": 42, "queue_sizes": (64,), **options}
-        super().__init__(**options)
-
-    def process(self, request):
-        data = request.chain.read()
-        self.seen.append(data)
-        length = min(len(data), request.chain.writable_length)
-        request.chain.write(data[:length])
-        return length
-
-
 def make(features=0, size=8, **options):
     model = Echo(features=features, **options)
     driver = RawDriver(model)
     driver.start(size=size)
     return model, driver
-
-
-def expect(model, rule, action, *args):
-    with pytest.raises(SpecViolation, match=f"^{rule}: "):
-        action(*args)
-    assert model.take_violations()
 
 
 @VERSIONS

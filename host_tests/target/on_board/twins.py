@@ -289,7 +289,7 @@ class Walk:
             log.line("  queue", queue.index, queue.free, queue.in_flight)
 
     def handled(self, step):
-        """What a handler does, of which nobody else hears how it ended."""
+        """Do `step()` in a handler, and say how it ended: nobody else hears of it."""
         try:
             self.say("handler", step())
         except FAULTS_OF_OURS:
