@@ -262,15 +262,15 @@ static mp_obj_t read_by(const void *method, size_t n_args, const mp_obj_t *args)
     return result;
 }
 
-static mp_obj_t socket_recv(size_t n_args, const mp_obj_t *args) {
-    return read_by(&lwip_socket_recv_obj, n_args, args);
-}
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_recv_obj, 2, 3, socket_recv);
+// A method that calls MicroPython's own of that name, by a function that does more.
+#define METHOD_BY(way, name, least, most) \
+    static mp_obj_t socket_##name(size_t n_args, const mp_obj_t *args) { \
+        return way(&lwip_socket_##name##_obj, n_args, args); \
+    } \
+    static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_##name##_obj, least, most, socket_##name)
 
-static mp_obj_t socket_recvfrom(size_t n_args, const mp_obj_t *args) {
-    return read_by(&lwip_socket_recvfrom_obj, n_args, args);
-}
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_recvfrom_obj, 2, 3, socket_recvfrom);
+METHOD_BY(read_by, recv, 2, 3);
+METHOD_BY(read_by, recvfrom, 2, 3);
 
 static mp_uint_t socket_read(mp_obj_t self_in, void *buf, mp_uint_t size, int *errcode) {
     lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(self_in);
@@ -336,20 +336,9 @@ static mp_obj_t write_by(const void *method, size_t n_args, const mp_obj_t *args
     return call(method, n_args, args);
 }
 
-static mp_obj_t socket_send(size_t n_args, const mp_obj_t *args) {
-    return write_by(&lwip_socket_send_obj, n_args, args);
-}
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_send_obj, 2, 2, socket_send);
-
-static mp_obj_t socket_sendall(size_t n_args, const mp_obj_t *args) {
-    return write_by(&lwip_socket_sendall_obj, n_args, args);
-}
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_sendall_obj, 2, 2, socket_sendall);
-
-static mp_obj_t socket_sendto(size_t n_args, const mp_obj_t *args) {
-    return write_by(&lwip_socket_sendto_obj, n_args, args);
-}
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(socket_sendto_obj, 3, 3, socket_sendto);
+METHOD_BY(write_by, send, 2, 2);
+METHOD_BY(write_by, sendall, 2, 2);
+METHOD_BY(write_by, sendto, 3, 3);
 
 static mp_uint_t socket_write(mp_obj_t self_in, const void *buf, mp_uint_t size, int *errcode) {
     *errcode = write_error(MP_OBJ_TO_PTR(self_in));
