@@ -182,13 +182,15 @@ def test_heap_is_locked_in_a_hard_callback(board):
 def test_timers_end_at_a_soft_reset(board, hard):
     b = board()
     for _ in range(5):
-        b.exec(f"""
-            import machine
+        b.start(f"""
+            import machine, time
             def callback(timer):
                 print("tick")
             timers = [machine.Timer(period=2, callback=callback, hard={hard}) for _ in range(5)]
+            time.sleep_ms(10)
         """)
-        b.soft_reset()
+        # They print until then, also in the middle of what says that the code has ended.
+        assert b"tick" in b.soft_reset()
         assert b.exec("import time\ntime.sleep_ms(30)\nprint('quiet')") == "quiet\n"
 
 
