@@ -8,7 +8,7 @@ import time
 import pytest
 
 from target.slots import slot
-from tools import BOARD
+from tools import BOARD, qemu
 from tools.board import BoardError
 from tools.network.gateway import gateway
 from tools.network.switch import Switch
@@ -178,6 +178,28 @@ def test_nothing_is_allocated_for_a_frame(board, wire, legacy):
     for _ in range(20):
         wire.send(head + bytes(54))
     assert b.finish() == "100\n"
+
+
+def test_an_interface_ends_with_its_card_without_memory(board):
+    said = board(network=qemu.Network("user")).exec("""
+        import micropython, network, socket, time
+        import mpy_virtio as virtio
+        nic = network.LAN()
+        nic.active(True)
+        nic.ipconfig(addr4="10.9.9.1/24")
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        to = ("10.9.9.2", 9)
+        net = virtio.Net(virtio.probe()[0])
+        micropython.heap_lock()
+        s.sendto(b"x", to)
+        time.sleep_ms(10)
+        micropython.heap_unlock()
+        try:
+            nic.active()
+        except OSError as error:
+            print(error)
+    """)
+    assert said == "the interface was taken away\n"
 
 
 def test_receiving_to_be_awaited(board, wire):

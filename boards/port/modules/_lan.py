@@ -75,6 +75,10 @@ class _LAN(network.Bridge):
     def _transmit(self, _):
         card = self.card
         try:
+            # Without an exception, for which there may be no memory.
+            if card.transport.driver is not card:
+                self.deinit()
+                return
             while self._waiting():
                 if not card.transmit(self._frames_out) and not self._ask_for_room():
                     return
