@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+
 # The front door; the work is done by tools/, in plain Python.
 #
 # make run         boots a board in QEMU to its REPL, with a disk; leave it with Ctrl-A X
@@ -32,6 +34,8 @@
 # All of them first install what this machine lacks. MPY_DIR= is a MicroPython source tree to
 # build from; without it the source comes from Debian's archive. QEMU=10 starts the boards in a QEMU
 # that is at least that new; for Debian 12 it is unpacked in build/, and its own stays as it is.
+# RING=packed has their VirtIO devices offer packed rings; with QEMU=10 there are RING=in_order and
+# RING="packed in_order", too. BUS=pci has them on PCI.
 
 PYTHON ?= python3
 
@@ -40,6 +44,23 @@ TWO_AT_ONCE = -n 2 --dist loadfile
 
 # What depends on QEMU most.
 ON_QEMU_10 = boot transport devices irq block_features net
+
+# What depends on the rings and on the bus: on a board with viper beside split ones on MMIO, and on
+# one without in their place, each on PCI; on the other boards; in order.
+RINGS = devices block_features disks failing_disks filesystems guard net checksums interrupts irq \
+	asyncio resets random balloon
+RINGS_BRIEFLY = devices interrupts net
+RINGS_IN_ORDER = filesystems disks net checksums interrupts
+
+# What a machine does without a device tree, PSCI and fw_cfg.
+ON_VEXPRESS = boot resets devices filesystems net vhost_user
+
+# Stress takes long: on the first board it is with packed rings on PCI, with split ones on MMIO on
+# another one.
+BUT_STRESS = $(if $(ALL),,--ignore=host_tests/target/test_stress.py)
+
+# Legacy devices have no packed rings.
+ON_RINGS = build/venv/bin/python -m pytest $(TWO_AT_ONCE) -k "not legacy"
 
 .PHONY: run test unit firmware conformance bench cuts stress integrity stock clean
 
@@ -51,13 +72,25 @@ test:
 	@$(PYTHON) -m tools.packages test
 	@$(PYTHON) -m tools.firmware
 	build/venv/bin/ruff check
-	build/venv/bin/python -m pytest $(TWO_AT_ONCE) --cov -m "not hostile"
+	build/venv/bin/python -m pytest $(TWO_AT_ONCE) $(BUT_STRESS) --cov -m "not hostile"
 	QEMU=10 build/venv/bin/python -m pytest $(TWO_AT_ONCE) $(ON_QEMU_10:%=host_tests/target/test_%.py)
+	RING=packed BUS=pci $(ON_RINGS) $(patsubst %,host_tests/target/test_%.py,stress $(RINGS))
+	QEMU=10 RING="packed in_order" $(ON_RINGS) $(RINGS_IN_ORDER:%=host_tests/target/test_%.py)
 	build/venv/bin/python -m pytest -n 2 host_tests/unit -m hostile
-	@for board in VIRT_RV64 VIRT_ARM VIRT_AARCH64; do \
+	@for board in VIRT_RV64 VIRT_ARM; do \
 		$(PYTHON) -m tools.firmware $$board || exit 1; \
 		BOARD=$$board build/venv/bin/python -m pytest $(TWO_AT_ONCE) host_tests/target || exit 1; \
+		BOARD=$$board RING=packed BUS="pci one_line" \
+			$(ON_RINGS) $(RINGS_BRIEFLY:%=host_tests/target/test_%.py) || exit 1; \
 	done
+	$(PYTHON) -m tools.firmware VEXPRESS_A15
+	BOARD=VEXPRESS_A15 build/venv/bin/python -m pytest $(TWO_AT_ONCE) \
+		$(if $(ALL),host_tests/target,$(ON_VEXPRESS:%=host_tests/target/test_%.py))
+	$(PYTHON) -m tools.firmware VIRT_AARCH64
+	BOARD=VIRT_AARCH64 build/venv/bin/python -m pytest $(TWO_AT_ONCE) host_tests/target \
+		$(RINGS:%=--ignore=host_tests/target/test_%.py)
+	BOARD=VIRT_AARCH64 RING=packed BUS=pci $(ON_RINGS) $(RINGS:%=host_tests/target/test_%.py)
+	BOARD=VIRT_AARCH64 BUS="pci intx root_port" $(ON_RINGS) host_tests/target/test_interrupts.py
 
 unit:
 	@$(PYTHON) -m tools.packages unit

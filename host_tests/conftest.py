@@ -10,6 +10,9 @@ for _place in (_HERE.parent, _HERE, _HERE / "shim"):
     if str(_place) not in sys.path:
         sys.path.insert(0, str(_place))
 
+# What a walk asserts is shown with its values, as in a test.
+pytest.register_assert_rewrite("walks")
+
 import clock  # noqa: E402
 import interrupts  # noqa: E402
 import memory  # noqa: E402
@@ -25,6 +28,14 @@ micropython_asyncio.install()
 
 def pytest_unconfigure():
     clock.uninstall()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Show what tests have to say, when they passed."""
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, value in report.user_properties:
+            if name == "summary":
+                terminalreporter.write_line(f"{report.nodeid}: {value}")
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,14 @@
     virtio.Entropy().read(16)                   # random bytes
 
 Names are loaded when they are first used, so a small board pays only for what it needs.
+
+The CPU has to be little-endian, as the registers and rings of VirtIO are.
 """
+
+import sys
+
+if sys.byteorder != "little":
+    raise ImportError("mpy_virtio is for little-endian CPUs, and this one is big-endian")
 
 from mpy_virtio import port
 
@@ -16,7 +23,8 @@ __version__ = "0.1.0"
 _LAZY = (
     ("probe", "slots"),
     ("MMIOTransport", "transport.mmio"),
-    ("VirtQueue", "queue.split"),
+    ("PCITransport", "transport.pci"),
+    ("VirtQueue", "queue.virtqueue"),
     ("Device", "device.base"),
     ("Block", "device.blk"),
     ("Entropy", "device.rng"),

@@ -9,7 +9,7 @@ from array import array
 
 from micropython import const
 
-from mpy_virtio.queue.hot import twin
+from mpy_virtio.queue.hot import load
 
 _INIT = const(1)
 _BLOCK_COUNT = const(4)
@@ -33,6 +33,7 @@ class Cache:
                 "lines and their size are powers of two, a line has 512 or more bytes"
             )
         self._disk = disk
+        self._copy = load("queue.memory").copy
         self._block_size = block_size = disk.ioctl(_BLOCK_SIZE, 0)
         self._line_size = line_size
         # How many lines a block is, or how many blocks a line is, as shifts.
@@ -64,7 +65,7 @@ class Cache:
             if self._numbers[place] != number and not self._fill(place, number):
                 # The device may still have what was asked for.
                 return self._read(block, buf, offset)
-            twin.copy(buf, 0, self._lines[place], at, length)
+            self._copy(buf, 0, self._lines[place], at, length)
         finally:
             self._busy = False
         return 0
@@ -152,7 +153,7 @@ class Cache:
             part = min(size - at, length - start)
             place = (number ^ number >> 4 ^ number >> 8 ^ number >> 12) & self._mask
             if self._numbers[place] == number:
-                twin.copy(self._lines[place], at, buf, start, part)
+                self._copy(self._lines[place], at, buf, start, part)
             number += 1
             start += part
             at = 0

@@ -29,6 +29,11 @@ _HEADER = {
 }
 _HEADER_SIZE = 40
 
+# The three cells of an interrupt of Arm's GIC begin with its type; to each belongs the number
+# (INTID) of the first.
+_GIC_CELLS = 3
+_GIC_FIRST = (32, 16)
+
 # Tokens of the structure block (5.4.1).
 _BEGIN_NODE = 1
 _END_NODE = 2
@@ -220,7 +225,7 @@ class Node:
             return []
         split = self.parent.cell("#address-cells", 2)
         step = split + self.parent.cell("#size-cells", 1)
-        return [(_number(c[:split]), _number(c[split:])) for c in self._groups("reg", step)]
+        return [(number_of(c[:split]), number_of(c[split:])) for c in self._groups("reg", step)]
 
     def interrupts(self):
         """The device's interrupts, each as the list of cells that its controller wants (2.4)."""
@@ -247,8 +252,21 @@ class Node:
         return [cells[i : i + step] for i in range(0, len(cells), step or 1)]
 
 
-def _number(cells):
+def number_of(cells):
+    """The number that these cells are, the most significant first (2.2.4)."""
     number = 0
     for cell in cells:
         number = number << 32 | cell
     return number
+
+
+def interrupt_number(cells):
+    """The number of an interrupt, as virt.irq() counts; None where its cells are not known.
+
+    One cell is the number, two are that and how it is asserted, three are as Arm's GIC has them.
+    """
+    if len(cells) in (1, 2):
+        return cells[0]
+    if len(cells) == _GIC_CELLS and cells[0] < len(_GIC_FIRST):
+        return _GIC_FIRST[cells[0]] + cells[1]
+    return None

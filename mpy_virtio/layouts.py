@@ -96,3 +96,12 @@ def split_queue(size, used_align):
     used_offset = align_up(avail_offset + 6 + 2 * size, used_align)
     end = align_up(used_offset + 6 + USED_ELEM_SIZE * size, used_align)
     return avail_offset, used_offset, end
+
+
+def packed_queue(size):
+    """Where the parts of a packed virtqueue (2.8) lie in one block of memory.
+
+    Returns the offsets of the driver's and of the device's event suppression structure, and the
+    length of the whole, in bytes; the descriptor ring is at offset 0.
+    """
+    return DESC_SIZE * size, DESC_SIZE * size + 4, DESC_SIZE * size + 8

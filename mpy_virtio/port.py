@@ -2,7 +2,7 @@
 
 Our own port has everything. A stock firmware may lack a clock or a memory barrier, and what
 stands in for it is here; without interrupts (`irq` is None) the package polls, without a device
-tree (`DEVICE_TREE` is 0) it has tables.
+tree (`DEVICE_TREE` is 0) the port may say where devices are (`SLOTS`), or it has a table.
 """
 
 from errno import ETIMEDOUT
@@ -56,6 +56,10 @@ def _idle(ms):
     return 0
 
 
+def _as_it_is(address, size):
+    return address
+
+
 try:
     import virt
 
@@ -78,6 +82,8 @@ except ImportError:
 irq = getattr(virt, "irq", None)
 call = getattr(virt, "call", None)
 DEVICE_TREE = getattr(virt, "DEVICE_TREE", 0)
+# Address of the first slot, count, stride in bytes, number of the first interrupt; or None.
+SLOTS = getattr(virt, "SLOTS", None)
 
 # Between hold() and release() no callback is called, and no Ctrl-C is raised; held() says whether
 # callbacks have to wait, for that or because a file system is at work. wait(ms) sleeps
@@ -91,6 +97,9 @@ wait = getattr(virt, "wait", _idle)
 # memory(size) is a bytearray of zeroes for a device to write into. Where the firmware can, the
 # garbage collector does not look into it for references.
 memory = getattr(virt, "memory", bytearray)
+
+# map(address, size) is where the CPU reaches memory of devices that is at a physical address.
+map = getattr(virt, "map", _as_it_is)
 
 # The address of a word that is not 0 in a hard handler; 0 where the firmware does not say.
 HARD = getattr(virt, "HARD", 0)

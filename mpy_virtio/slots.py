@@ -2,28 +2,27 @@
 
 import sys
 
+from machine import mem32
 from micropython import const
 
 from mpy_virtio import errors, port
 from mpy_virtio.transport.base import live_at
 from mpy_virtio.transport.mmio import MMIOTransport
 
-# For machines without a device tree. Part of sys.implementation._machine: address of the first
-# slot, count, stride in bytes, number of the first interrupt.
-_MACHINES = (
-    ("virt with rv", (0x10001000, 8, 0x1000, 1)),
-    ("virt with cortex-a", (0x0A000000, 32, 0x200, 48)),
-)
+# For MicroPython's own port for QEMU, which does not say it: what sys.implementation._machine has
+# in it, and what port.SLOTS would be.
+_STOCK = "virt with rv"
+_STOCK_SLOTS = (0x10001000, 8, 0x1000, 1)
 _MAX_REGION = const(0x200)
-
-# The three cells of an interrupt of Arm's GIC begin with its type; to each belongs the number
-# (INTID) of the first.
-_GIC_CELLS = const(3)
-_GIC_FIRST = (32, 16)
 
 # What the device tree says; to read it takes as long as a few dozen requests. Runs of slots alike:
 # address, size, number of the interrupt or None, count, stride.
 _runs_of_tree = None
+# And the configuration space of PCI hosts: address and size.
+_hosts_of_tree = ()
+
+_DEVICE_SPACE = const(0x8000)
+_BUS_SPACE = const(0x100000)
 
 
 def machine_slots():
@@ -36,11 +35,13 @@ def machine_slots():
         if _runs_of_tree is None:
             _runs_of_tree = _read_tree()
         return [slot for run in _runs_of_tree for slot in _slots_of_run(*run)]
-    machine = getattr(sys.implementation, "_machine", "").lower()
-    for name, (base, count, stride, irq) in _MACHINES:
-        if name in machine:
-            return list(_slots_of_run(base, stride, irq, count, stride))
-    return None
+    found = port.SLOTS
+    if not found and _STOCK in getattr(sys.implementation, "_machine", "").lower():
+        found = _STOCK_SLOTS
+    if not found:
+        return None
+    base, count, stride, irq = found
+    return list(_slots_of_run(base, stride, irq, count, stride))
 
 
 def _slots_of_run(address, size, irq, count, stride):
@@ -52,10 +53,21 @@ def _read_tree():
     # The reader is needed once, and larger than what it finds.
     name = "mpy_virtio.device_tree"
     loaded = name in sys.modules
-    from mpy_virtio.device_tree import DeviceTree
+    from mpy_virtio.device_tree import DeviceTree, interrupt_number
 
+    global _hosts_of_tree
+    hosts = []
+    slots = []
+    for node in DeviceTree(port.DEVICE_TREE):
+        if node.is_compatible("pci-host-ecam-generic"):
+            hosts.append(node.reg()[0])
+        elif node.is_compatible("virtio,mmio"):
+            interrupts = node.interrupts()
+            irq = interrupt_number(interrupts[0]) if interrupts else None
+            slots += [(address, size, irq) for address, size in node.reg()]
+    _hosts_of_tree = tuple(hosts)
     runs = []
-    for slot in sorted(_slots_of(DeviceTree(port.DEVICE_TREE)), key=lambda slot: slot[0]):
+    for slot in sorted(slots, key=lambda slot: slot[0]):
         run = _extended(runs[-1], slot) if runs else None
         if run is None:
             runs.append(slot + (1, 0))
@@ -76,37 +88,29 @@ def _extended(run, slot):
     return (address, size, irq, count + 1, stride) if slot == expected else None
 
 
-def _slots_of(tree):
-    for node in tree:
-        if node.is_compatible("virtio,mmio"):
-            interrupts = node.interrupts()
-            irq = _interrupt_number(interrupts[0]) if interrupts else None
-            for address, size in node.reg():
-                yield address, size, irq
-
-
-def _interrupt_number(cells):
-    if len(cells) == 1:
-        return cells[0]
-    if len(cells) == _GIC_CELLS and cells[0] < len(_GIC_FIRST):
-        return _GIC_FIRST[cells[0]] + cells[1]
-    return None
-
-
 def probe(base=None, count=1, stride=_MAX_REGION):
     """The devices in `count` slots, `stride` bytes apart, from address `base` on.
 
-    Without `base` the slots are those of this machine, as its device tree has them, or a table;
-    UnknownMachine if it has neither. Returns a list of transports, of a device that is driven
-    the one that it is driven by. Empty slots, and slots with nothing that a driver may use, are
-    passed over in silence.
+    Without `base` they are all that this machine has: those in the slots that its device tree
+    has, or the firmware, and those on PCI; UnknownMachine if nothing says where that is. Returns a
+    list of transports, of a device that is driven the one that it is driven by. Empty slots, and
+    what no driver can use, are passed over in silence.
     """
-    if base is None:
-        slots = machine_slots()
-        if slots is None:
-            raise errors.UnknownMachine(getattr(sys.implementation, "_machine", sys.platform))
-    else:
-        slots = [(base + i * stride, stride, None) for i in range(count)]
+    if base is not None:
+        return _in_slots((base + i * stride, stride, None) for i in range(count))
+    slots = machine_slots()
+    has_pci = _is_pci_in_use()
+    if slots is None and not has_pci:
+        raise errors.UnknownMachine(getattr(sys.implementation, "_machine", sys.platform))
+    found = _in_slots(slots or ())
+    if has_pci:
+        from mpy_virtio.transport.pci import probe_pci
+
+        found += probe_pci()
+    return found
+
+
+def _in_slots(slots):
     found = []
     for address, size, irq in slots:
         try:
@@ -114,6 +118,20 @@ def probe(base=None, count=1, stride=_MAX_REGION):
         except (errors.BadMagic, errors.UnsupportedVersion, errors.InvalidDeviceID):
             pass
     return found
+
+
+def _is_pci_in_use():
+    """Whether there is more than a host on PCI, or was: what knows PCI takes some memory."""
+    pci = sys.modules.get("mpy_virtio.pci")
+    if pci is not None:
+        return bool(pci.hosts())
+    for address, size in _hosts_of_tree:
+        address = port.map(address, size)
+        # The first device is the host itself.
+        for offset in range(_DEVICE_SPACE, _BUS_SPACE, _DEVICE_SPACE):
+            if mem32[address + offset] & 0xFFFF != 0xFFFF:
+                return True
+    return False
 
 
 def _transport_at(address, size, irq):

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
-from tools import BOARD, BUILD, ROOT, packages, sources, tell
+from tools import BOARD, BUILD, ROOT, boards, sources, tell
 
 STOCK = "stock"
 
@@ -31,7 +31,7 @@ def build(name, folder=None, **variables):
     with the end of the build's log when it fails.
     """
     if name != STOCK:
-        packages.check_board(name)
+        boards.load(name)
     tree = sources.micropython()
     firmware = folder / "firmware.elf" if folder else path_of(name)
     settings = {

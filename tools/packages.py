@@ -11,13 +11,13 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tools import BOARD, BUILD, ROOT, emulators, qemu, tell
+from tools import BOARD, BUILD, ROOT, boards, emulators, tell
 from tools.apt import apt_get
 
 VENV = BUILD / "venv"
 
 # What is looked for (a program, or a file) and the Debian package, or the package it provides,
-# that brings it.
+# that brings it. What a board needs besides is in its board.json.
 COMMON = {
     "make": "make",
     "gcc": "build-essential",
@@ -30,24 +30,6 @@ COMMON = {
 CERTIFICATES = {"openssl": "openssl"}
 TEST = {"tcpdump": "tcpdump"}
 ON_ONE_BOARD = ("run", "network")
-RISCV = {
-    "riscv64-unknown-elf-gcc": "gcc-riscv64-unknown-elf",
-    "/usr/lib/picolibc/riscv64-unknown-elf": "picolibc-riscv64-unknown-elf",
-}
-BOARDS = {
-    "VIRT_RV32": {"qemu-system-riscv32": "qemu-system-riscv32", **RISCV},
-    "VIRT_RV64": {"qemu-system-riscv64": "qemu-system-riscv64", **RISCV},
-    "VIRT_ARM": {
-        "qemu-system-arm": "qemu-system-arm",
-        "arm-none-eabi-gcc": "gcc-arm-none-eabi",
-        "/usr/lib/picolibc/arm-none-eabi": "picolibc-arm-none-eabi",
-    },
-    "VIRT_AARCH64": {
-        "qemu-system-aarch64": "qemu-system-aarch64",
-        "aarch64-linux-gnu-gcc": "gcc-aarch64-linux-gnu",
-        "/usr/lib/picolibc/aarch64-linux-gnu": "picolibc-aarch64-linux-gnu",
-    },
-}
 
 
 def find(name):
@@ -57,17 +39,6 @@ def find(name):
     return shutil.which(name, path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin")
 
 
-def boards():
-    """Names of the boards that the project has a port for."""
-    return sorted(path.parent.name for path in ROOT.glob("boards/*/mpconfigboard.mk"))
-
-
-def check_board(name):
-    """Raise SystemExit unless `name` is a board that the project has a port for."""
-    if name not in boards():
-        raise SystemExit(f"BOARD={name}: no such board; there are {', '.join(boards())}")
-
-
 def missing(goal, board):
     """Debian packages that this machine lacks for `goal`.
 
@@ -75,11 +46,11 @@ def missing(goal, board):
     """
     needs = {}
     if goal in ON_ONE_BOARD:
-        needs = COMMON | BOARDS[board] | (CERTIFICATES if goal == "network" else {})
+        needs = COMMON | boards.load(board).packages | (CERTIFICATES if goal == "network" else {})
     elif goal == "test":
         needs = COMMON | CERTIFICATES | TEST
-        for name in boards():
-            needs |= BOARDS[name]
+        for name in boards.names():
+            needs |= boards.load(name).packages
     packages = {package for name, package in needs.items() if not find(name)}
     if goal not in ON_ONE_BOARD and not importlib.util.find_spec("ensurepip"):
         packages.add("python3-venv")
@@ -120,10 +91,10 @@ def make_venv(venv: Path = VENV):
 
 def fetch_emulators(goal, board):
     """Fetch a newer QEMU if `goal` is to run on it, or is "test", which can do without it."""
-    names = [board] if goal in ON_ONE_BOARD else boards()
+    names = [board] if goal in ON_ONE_BOARD else boards.names()
     try:
         if goal == "test" or goal in ON_ONE_BOARD and emulators.wanted():
-            emulators.fetch([qemu.MACHINES[name].emulator for name in names])
+            emulators.fetch([boards.load(name).emulator for name in names])
     except emulators.Missing as error:
         if emulators.wanted():
             raise
@@ -132,8 +103,6 @@ def fetch_emulators(goal, board):
 
 def main():
     goal = sys.argv[1]
-    if goal in ON_ONE_BOARD:
-        check_board(BOARD)
     install(goal, BOARD)
     fetch_emulators(goal, BOARD)
     if goal not in ON_ONE_BOARD:

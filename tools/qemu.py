@@ -3,32 +3,25 @@
 import os
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
-from tools import ROOT, emulators
+from tools import boards, emulators
 
 ENTROPY = "virtio-rng-device"
 
-
-@dataclass(frozen=True)
-class Machine:
-    """The program that emulates a board, and what it needs to emulate just that one."""
-
-    emulator: str
-    arguments: tuple
+# What RING= may have VirtIO devices offer: properties of theirs, and the types that get them. QEMU
+# 10.0 writes beyond its memory where a queue in order is longer than it was made, as a driver may
+# have it of other types.
+RINGS = {"packed": ("virtio-device",), "in_order": ("virtio-blk-device", "virtio-net-device")}
 
 
-# Without `-nic none` the ARM machines add a PCI network card, whose boot ROM is another package's.
-# Semihosting is what gives QEMU an exit status there.
-ARM = (
-    *("-machine", "virt", "-nic", "none"),
-    *("-semihosting-config", "enable=on,target=native"),
-)
-MACHINES = {
-    "VIRT_RV32": Machine("qemu-system-riscv32", ("-machine", "virt", "-bios", "none")),
-    "VIRT_RV64": Machine("qemu-system-riscv64", ("-machine", "virt", "-bios", "none")),
-    "VIRT_ARM": Machine("qemu-system-arm", (*ARM, "-cpu", "cortex-a15")),
-    "VIRT_AARCH64": Machine("qemu-system-aarch64", (*ARM, "-cpu", "cortex-a53")),
-}
+# What BUS= may have, besides mmio: VirtIO devices are on PCI; they interrupt by lines where they
+# could send messages; all of them have the same line; each is behind a root port.
+PCI = ("pci", "intx", "one_line", "root_port")
+
+
+class Lacking(SystemExit):
+    """The machine of the board has not got what is asked for."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +30,7 @@ class Drive:
 
     `path` is a file, or what else QEMU's `file=` takes, such as "blkdebug:rules.txt:disk.img".
     `options` are properties of the device ("event_idx=off"), `drive_options` those of its back
-    end ("aio=io_uring"), separated by commas as QEMU has them.
+    end ("aio=io_uring"), separated by commas as QEMU has them. `device` is the kind of device.
     """
 
     path: object
@@ -45,13 +38,14 @@ class Drive:
     readonly: bool = False
     options: str = ""
     drive_options: str = ""
+    device: str = "virtio-blk-device"
 
     def arguments(self, name):
         """Arguments that add this disk to a machine; `name` is its own there."""
         drive = [f"file={escape(self.path)}", "if=none", f"format={self.format}", f"id={name}"]
         if self.readonly:
             drive.append("readonly=on")
-        device = ["virtio-blk-device", f"drive={name}"]
+        device = [self.device, f"drive={name}"]
         return [
             *("-drive", ",".join([*drive, *filter(None, [self.drive_options])])),
             *("-device", ",".join([*device, *filter(None, [self.options])])),
@@ -124,13 +118,23 @@ def command(
     first of all, drives before devices, takes the highest slot. `memory` is a size as -m takes
     it. `script` is the path of a file that the board runs in place of its REPL. `network` is a
     Network. `qemu` is 10 for a QEMU that is at least as new, whatever QEMU= says. `extra` is
-    appended as it is.
+    appended as it is. Raises SystemExit when RING= or BUS= makes no sense, and Lacking where the
+    board has no device tree, from which the firmware knows the size of memory, and PCI, and where
+    it has fewer slots than VirtIO devices on MMIO.
     """
-    machine = MACHINES[board]
-    line = emulators.beginning(machine.emulator, qemu)
-    line += [*machine.arguments, "-kernel", str(firmware)]
+    facts = boards.load(board)
+    if memory and not facts.has_device_tree:
+        raise Lacking(
+            f"MEM={memory}: {board} has no device tree that says so to the firmware;"
+            " MICROPY_HW_RAM_END does"
+        )
+    line = emulators.beginning(facts.emulator, qemu)
+    line += [*facts.arguments, "-kernel", str(firmware)]
     line += ["-display", "none", "-monitor", "none", "-serial", serial]
     line += ["-global", f"virtio-mmio.force-legacy={'true' if legacy else 'false'}"]
+    for ring in rings():
+        for device in RINGS[ring]:
+            line += ["-global", f"{device}.{ring}=on"]
     if memory:
         line += ["-m", memory]
     for number, drive in enumerate(drives):
@@ -142,7 +146,84 @@ def command(
     if script:
         address = f"{script_address(board):#x}"
         line += ["-device", f"loader,file={escape(script)},addr={address},force-raw=on"]
-    return [*line, *extra]
+    line = on_bus([*line, *extra], bus())
+    if (bus() or has_pci_devices(line)) and not facts.has_device_tree:
+        asked = f"BUS={' '.join(bus())}: " if bus() else ""
+        raise Lacking(f"{asked}{board} has no device tree, and so no PCI")
+    count, slots = devices_on_mmio(line), facts.number("MICROPY_HW_VIRTIO_COUNT")
+    if count > slots:
+        raise Lacking(f"{board} has {slots} slots for VirtIO devices, and not {count}")
+    return line
+
+
+def rings():
+    """What RING= asks for: some of RINGS, separated by blanks. Raises SystemExit for all else."""
+    chosen = os.environ.get("RING", "").split()
+    for ring in chosen:
+        if ring not in RINGS:
+            raise SystemExit(f"RING={ring}: there are {' and '.join(RINGS)}, or both")
+    return chosen
+
+
+def bus():
+    """What BUS= asks for: mmio, or some of PCI, separated by blanks. SystemExit for all else."""
+    chosen = os.environ.get("BUS", "mmio").split()
+    if chosen == ["mmio"]:
+        return []
+    for word in chosen:
+        if word not in PCI:
+            raise SystemExit(f"BUS={word}: there are mmio, and {', '.join(PCI)}")
+    return chosen
+
+
+def on_bus(line, words):
+    """The command line with the VirtIO devices of MMIO on PCI, in the ways that `words` name."""
+    if not words:
+        return line
+    moved = []
+    count = 0
+    for former, argument in pairwise(["", *line]):
+        kind, comma, options = argument.partition(",")
+        match = re.fullmatch(r"(virtio-\w+)-device|(vhost-user-\w+)(-device)?", kind)
+        if former == "-device" and match and kind != "virtio-serial-device":
+            count += 1
+            argument = f"{match[1] or match[2]}-pci{comma}{options}"
+            if kind == "virtio-net-device":
+                # Its boot ROM is another package's.
+                argument += ",romfile="
+            if "intx" in words:
+                argument += ",vectors=0"
+            place = f",addr={place_on_bus(count, words):x}"
+            if "root_port" in words:
+                moved += [f"pcie-root-port,id=port{count},chassis={count}{place}", "-device"]
+                place = f",bus=port{count}"
+            argument += place
+        moved.append(argument)
+    return moved
+
+
+def kinds_of_devices(line):
+    """What kinds of devices a command line adds, one by one."""
+    return [word.partition(",")[0] for former, word in pairwise(line) if former == "-device"]
+
+
+def has_pci_devices(line):
+    """Whether a command line has devices on PCI, as their names say."""
+    return any(kind.endswith("-pci") for kind in kinds_of_devices(line))
+
+
+def devices_on_mmio(line):
+    """How many VirtIO devices on MMIO a command line has, as their names say."""
+    on_mmio = re.compile(r"virtio-[\w-]+-device|vhost-user-\w+(-device)?")
+    return sum(bool(on_mmio.fullmatch(kind)) for kind in kinds_of_devices(line))
+
+
+def place_on_bus(number, words):
+    """Where the `number`-th device is: as on MMIO, the first has the highest place.
+
+    Each fourth place has the same line.
+    """
+    return 32 - 4 * number if "one_line" in words else 32 - number
 
 
 def gateway_command(board, network, options=""):
@@ -151,7 +232,7 @@ def gateway_command(board, network, options=""):
     `options` are more of what -netdev user takes.
     """
     ends = {"user0": ",".join(filter(None, ["user", options])), "net0": network.netdev}
-    line = [*emulators.beginning(MACHINES[board].emulator), "-machine", "none"]
+    line = [*emulators.beginning(boards.load(board).emulator), "-machine", "none"]
     line += ["-display", "none", "-monitor", "none", "-serial", "none"]
     for name, netdev in ends.items():
         line += ["-netdev", f"{netdev},id={name}"]
@@ -161,11 +242,8 @@ def gateway_command(board, network, options=""):
 
 def script_address(board):
     """Where the firmware of `board` looks for a script: right behind the RAM that it uses."""
-    text = (ROOT / "boards" / board / "mpconfigboard.h").read_text()
-    return sum(
-        int(re.search(rf"#define MICROPY_HW_RAM_{name}\s+(\w+)", text)[1], 0)
-        for name in ("BASE", "SIZE")
-    )
+    facts = boards.load(board)
+    return facts.number("MICROPY_HW_RAM_BASE") + facts.number("MICROPY_HW_RAM_SIZE")
 
 
 def escape(value):

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // The `virt` machine of qemu-system-aarch64: where its devices are, and what its CPU can do. The
 // linker script includes this file too, so it is macros only.
 
@@ -13,7 +15,7 @@
 
 // The RAM that the firmware uses to begin with: a script, and what the heap grows into, are behind.
 #define MICROPY_HW_RAM_BASE             0x40100000
-#define MICROPY_HW_RAM_SIZE             0x800000
+#define MICROPY_HW_RAM_SIZE             0xa00000
 #define MICROPY_HW_HEAP_SIZE            0x400000
 #define MICROPY_HW_STACK_SIZE           0x80000
 #define MICROPY_HW_TRAP_STACK_SIZE      0x10000
@@ -22,9 +24,9 @@
 #define MICROPY_HW_DEVICES_BASE         0x8000000
 #define MICROPY_HW_DEVICES_END          0x40000000
 
-#define MICROPY_HW_UART_BASE            0x9000000
+#define MICROPY_HW_UART_PL011_BASE      0x9000000
 #define MICROPY_HW_UART_IRQ             33
-#define MICROPY_HW_RTC_BASE             0x9010000
+#define MICROPY_HW_RTC_PL031_BASE       0x9010000
 #define MICROPY_HW_FW_CFG_BASE          0x9020000
 
 #define MICROPY_HW_CLOCK_HZ             cpu_clock_hz()
@@ -37,3 +39,4 @@
 #define MICROPY_HW_VIRTIO_BASE          0xa000000
 #define MICROPY_HW_VIRTIO_STRIDE        0x200
 #define MICROPY_HW_VIRTIO_COUNT         32
+#define MICROPY_HW_VIRTIO_IRQ           48

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+
 ARCH = aarch64
 CROSS_COMPILE ?= aarch64-linux-gnu-
 

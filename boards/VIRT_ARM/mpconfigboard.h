@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // The `virt` machine of qemu-system-arm: where its devices are, and what its CPU can do. The
 // linker script includes this file too, so it is macros only.
 
@@ -22,10 +24,14 @@
 // All that is not RAM, but for the flash memory.
 #define MICROPY_HW_DEVICES_BASE         0x8000000
 #define MICROPY_HW_DEVICES_END          0x40000000
+// Where among them device memory beyond 32 bits appears: the first 256 MiB of what the machine has for
+// PCI stay, and the end, where other devices are.
+#define MICROPY_HW_WINDOW_BASE          0x20000000
+#define MICROPY_HW_WINDOW_END           0x3e000000
 
-#define MICROPY_HW_UART_BASE            0x9000000
+#define MICROPY_HW_UART_PL011_BASE      0x9000000
 #define MICROPY_HW_UART_IRQ             33
-#define MICROPY_HW_RTC_BASE             0x9010000
+#define MICROPY_HW_RTC_PL031_BASE       0x9010000
 #define MICROPY_HW_FW_CFG_BASE          0x9020000
 
 #define MICROPY_HW_CLOCK_HZ             cpu_clock_hz()
@@ -38,3 +44,4 @@
 #define MICROPY_HW_VIRTIO_BASE          0xa000000
 #define MICROPY_HW_VIRTIO_STRIDE        0x200
 #define MICROPY_HW_VIRTIO_COUNT         32
+#define MICROPY_HW_VIRTIO_IRQ           48

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+
 ARCH = arm
 CROSS_COMPILE ?= arm-none-eabi-
 

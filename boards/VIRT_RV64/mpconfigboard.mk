@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: MIT
+
 ARCH = riscv
 CROSS_COMPILE ?= riscv64-unknown-elf-
 

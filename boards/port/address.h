@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // Addresses of sockets.
 
-#ifndef PORT_ADDRESS_H
-#define PORT_ADDRESS_H
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_ADDRESS_H
+#define MICROPY_INCLUDED_BOARDS_PORT_ADDRESS_H
 
 #include <stdbool.h>
 #include <string.h>
@@ -34,4 +36,4 @@ static inline char *address_text(const ip_addr_t *address, char *text) {
     return text;
 }
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_ADDRESS_H

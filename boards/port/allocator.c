@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include <stdarg.h>
 #include <string.h>
 
@@ -46,7 +48,7 @@ static void begin_earlier(size_t count, uint8_t *address) {
 static bool find_in_area(run_t *run, size_t count, size_t worth, uint8_t **passed) {
     area_t *area = run->area;
     const kinds_t *kinds = (const kinds_t *)area->gc_alloc_table_start;
-    size_t end = block_count(area);
+    size_t end = blocks_count(area);
     size_t length = 0;
     for (size_t at = run->block & -BLOCKS_IN_KINDS; at < end; at += BLOCKS_IN_KINDS) {
         uintptr_t free = blocks_free(kinds[at / BLOCKS_IN_KINDS]);
@@ -65,14 +67,14 @@ static bool find_in_area(run_t *run, size_t count, size_t worth, uint8_t **passe
                 }
             } else if (length > 0) {
                 if (length >= worth && *passed == NULL) {
-                    *passed = block_address(area, block - length);
+                    *passed = blocks_address(area, block - length);
                 }
                 length = 0;
             }
         }
     }
     if (length >= worth && *passed == NULL) {
-        *passed = block_address(area, end - length);
+        *passed = blocks_address(area, end - length);
     }
     return false;
 }
@@ -93,7 +95,7 @@ static bool find(run_t *run, size_t count) {
         run->area = area;
         run->block = block_from(area, from);
         if (find_in_area(run, count, (size_t)1 << class, &passed)) {
-            begin[class] = passed != NULL ? passed : block_address(area, run->block + count);
+            begin[class] = passed != NULL ? passed : blocks_address(area, run->block + count);
             return true;
         }
     }
@@ -111,13 +113,13 @@ static bool find_anywhere(run_t *run, size_t count) {
 // The first block from `block` on, and before `end`, that is of another kind.
 static size_t end_of_kind(const area_t *area, size_t block, size_t end, unsigned int kind) {
     uint8_t whole = kind * 0x55;
-    while (block < end && block_kind(area, block) == kind) {
+    while (block < end && blocks_kind(area, block) == kind) {
         if (block % BLOCKS_IN_BYTE == 0) {
             while (block + BLOCKS_IN_BYTE <= end
                    && area->gc_alloc_table_start[block / BLOCKS_IN_BYTE] == whole) {
                 block += BLOCKS_IN_BYTE;
             }
-            if (block == end || block_kind(area, block) != kind) {
+            if (block == end || blocks_kind(area, block) != kind) {
                 break;
             }
         }
@@ -128,7 +130,7 @@ static size_t end_of_kind(const area_t *area, size_t block, size_t end, unsigned
 
 static void set_kinds(area_t *area, size_t block, size_t end, unsigned int kind) {
     for (; block < end && block % BLOCKS_IN_BYTE != 0; ++block) {
-        block_set_kind(area, block, kind);
+        blocks_set_kind(area, block, kind);
     }
     if (end - block >= BLOCKS_IN_BYTE) {
         size_t bytes = (end - block) / BLOCKS_IN_BYTE;
@@ -136,7 +138,7 @@ static void set_kinds(area_t *area, size_t block, size_t end, unsigned int kind)
         block += bytes * BLOCKS_IN_BYTE;
     }
     for (; block < end; ++block) {
-        block_set_kind(area, block, kind);
+        blocks_set_kind(area, block, kind);
     }
 }
 
@@ -146,7 +148,7 @@ static run_t object_at(const void *address) {
         area = area->next;
     }
     size_t block = (size_t)((uint8_t *)address - area->gc_pool_start) / BLOCK_SIZE;
-    size_t end = end_of_kind(area, block + 1, block_count(area), BLOCK_TAIL);
+    size_t end = end_of_kind(area, block + 1, blocks_count(area), BLOCK_TAIL);
     return (run_t) { area, block, end - block };
 }
 
@@ -157,20 +159,20 @@ static void add_tail(run_t *object, size_t count) {
     size_t end = object->block + count;
     set_kinds(area, block, end, BLOCK_TAIL);
     area->gc_last_used_block = MAX(area->gc_last_used_block, end - 1);
-    memset(block_address(area, block), 0, (end - block) * BLOCK_SIZE);
+    memset(blocks_address(area, block), 0, (end - block) * BLOCK_SIZE);
     object->count = count;
 }
 
 // What gc_alloc() was told of an object.
 static unsigned int flags_of(const run_t *object) {
-    return (block_flag(object->area, object->block) ? GC_ALLOC_FLAG_HAS_FINALISER : 0)
-        | (object->count > 1 && block_flag(object->area, object->block + 1) ? OPAQUE : 0);
+    return (blocks_flag(object->area, object->block) ? GC_ALLOC_FLAG_HAS_FINALISER : 0)
+        | (object->count > 1 && blocks_flag(object->area, object->block + 1) ? OPAQUE : 0);
 }
 
 static void set_flags(run_t *object, unsigned int flags) {
-    block_set_flag(object->area, object->block, flags & GC_ALLOC_FLAG_HAS_FINALISER);
+    blocks_set_flag(object->area, object->block, flags & GC_ALLOC_FLAG_HAS_FINALISER);
     if (object->count > 1) {
-        block_set_flag(object->area, object->block + 1, flags & OPAQUE);
+        blocks_set_flag(object->area, object->block + 1, flags & OPAQUE);
     }
 }
 
@@ -181,7 +183,7 @@ static void free_from(run_t *object, size_t count) {
     }
     size_t block = object->block + count;
     set_kinds(object->area, block, object->block + object->count, BLOCK_FREE);
-    begin_earlier(object->count - count, block_address(object->area, block));
+    begin_earlier(object->count - count, blocks_address(object->area, block));
 }
 
 static size_t blocks_for(size_t bytes) {
@@ -217,7 +219,7 @@ static void *take_one(void) {
         }
         const kinds_t *kinds = (const kinds_t *)area->gc_alloc_table_start;
         size_t block = block_from(area, begin[0]);
-        size_t end = block_count(area);
+        size_t end = blocks_count(area);
         uintptr_t free = blocks_free(kinds[block / BLOCKS_IN_KINDS]);
         free >>= 2 * (block % BLOCKS_IN_KINDS);
         while (free == 0 && (block = (block | (BLOCKS_IN_KINDS - 1)) + 1) < end) {
@@ -229,10 +231,10 @@ static void *take_one(void) {
         for (; !(free & 1); free >>= 2) {
             ++block;
         }
-        block_set_kind(area, block, BLOCK_HEAD);
+        blocks_set_kind(area, block, BLOCK_HEAD);
         area->gc_last_used_block = MAX(area->gc_last_used_block, block);
-        begin[0] = block_address(area, block + 1);
-        return memset(block_address(area, block), 0, BLOCK_SIZE);
+        begin[0] = blocks_address(area, block + 1);
+        return memset(blocks_address(area, block), 0, BLOCK_SIZE);
     }
     return NULL;
 }
@@ -255,10 +257,10 @@ void *__wrap_gc_alloc(size_t bytes, unsigned int flags) {
     }
     object.count = 0;
     add_tail(&object, count);
-    block_set_kind(object.area, object.block, BLOCK_HEAD);
+    blocks_set_kind(object.area, object.block, BLOCK_HEAD);
     set_flags(&object, flags);
     MP_STATE_MEM(gc_alloc_amount) += count;
-    return block_address(object.area, object.block);
+    return blocks_address(object.area, object.block);
 }
 
 void __wrap_gc_free(void *address) {
@@ -291,7 +293,7 @@ void *__wrap_gc_realloc(void *address, size_t bytes, bool allow_move) {
     }
     size_t tail = object.block + object.count;
     size_t end = object.block + count;
-    if (end <= block_count(object.area)
+    if (end <= blocks_count(object.area)
         && end_of_kind(object.area, tail, end, BLOCK_FREE) == end) {
         add_tail(&object, count);
         return address;

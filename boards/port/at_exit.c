@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "py/runtime.h"
 #include "shared/readline/readline.h"
 #include "at_exit.h"

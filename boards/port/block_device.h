@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT
+
 // Where file systems in C call block devices in Python. No exception crosses that border: it
 // becomes a number here.
 
-#ifndef BLOCK_DEVICE_H
-#define BLOCK_DEVICE_H
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_BLOCK_DEVICE_H
+#define MICROPY_INCLUDED_BOARDS_PORT_BLOCK_DEVICE_H
 
 #include "py/obj.h"
 
@@ -16,4 +18,4 @@ extern const void *block_device_failed_read;
 // last that went wrong returned a number.
 mp_obj_t block_device_exception(mp_obj_t device);
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_BLOCK_DEVICE_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // The driver is called when the main program is between two bytecodes, and takes the frames that
 // lwIP sends from their queue; what it has received it hands in when it likes.
 
@@ -9,7 +11,7 @@
 #include "extmod/modnetwork.h"
 #include "lwip/dns.h"
 #include "bridge.h"
-#include "checksums.h"
+#include "checksum.h"
 #include "guard.h"
 #include "interface.h"
 
@@ -89,7 +91,7 @@ static size_t free_slot(void) {
 
 // Bridge(mac, transmit, mtu=1500, offload=0): an interface with the 6 bytes `mac` as its address.
 // `transmit` is called with the bridge when frames wait to be sent, which frame_out() or
-// frames_out() give. `offload` says what the device does about checksums, as in checksums.h:
+// frames_out() give. `offload` says what the device does about checksums, as in checksum.h:
 // 1 that it completes them, 2 that it has them checked.
 static mp_obj_t bridge_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
     const mp_obj_t *all_args) {
@@ -365,7 +367,7 @@ static mp_obj_t bridge_waiting(mp_obj_t self_in) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(bridge_waiting_obj, bridge_waiting);
 
-static const mp_rom_map_elem_t bridge_locals_table[] = {
+static const mp_rom_map_elem_t bridge_locals_dict_table[] = {
     { MP_ROM_QSTR(MP_QSTR_deinit), MP_ROM_PTR(&bridge_deinit_obj) },
     { MP_ROM_QSTR(MP_QSTR_active), MP_ROM_PTR(&bridge_active_obj) },
     { MP_ROM_QSTR(MP_QSTR_link), MP_ROM_PTR(&bridge_link_obj) },
@@ -381,7 +383,7 @@ static const mp_rom_map_elem_t bridge_locals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_frames_in), MP_ROM_PTR(&bridge_frames_in_obj) },
     { MP_ROM_QSTR(MP_QSTR_waiting), MP_ROM_PTR(&bridge_waiting_obj) },
 };
-static MP_DEFINE_CONST_DICT(bridge_locals, bridge_locals_table);
+static MP_DEFINE_CONST_DICT(bridge_locals_dict, bridge_locals_dict_table);
 
 MP_DEFINE_CONST_OBJ_TYPE(
     network_bridge_type,
@@ -389,7 +391,7 @@ MP_DEFINE_CONST_OBJ_TYPE(
     MP_TYPE_FLAG_NONE,
     make_new, bridge_make_new,
     print, bridge_print,
-    locals_dict, &bridge_locals
+    locals_dict, &bridge_locals_dict
     );
 
 // What the module `from` has by the name `attr`.
@@ -413,11 +415,11 @@ void network_attr(mp_obj_t self_in, qstr attr, mp_obj_t *dest) {
 }
 MP_REGISTER_MODULE_DELEGATION(mp_module_network, network_attr);
 
-void bridges_init(void) {
+void bridge_init_all(void) {
     memset(bridges, 0, sizeof(bridges));
 }
 
-void bridges_follow_hostname(void) {
+void bridge_follow_hostname(void) {
     for (size_t i = 0; i < BRIDGES; ++i) {
         if (bridges[i] != MP_OBJ_NULL) {
             interface_follow_hostname(&interfaces[i]);
@@ -425,11 +427,11 @@ void bridges_follow_hostname(void) {
     }
 }
 
-void bridges_flush(void) {
+void bridge_flush_all(void) {
     transmit_all(&node);
 }
 
-bool bridges_have_waiting(void) {
+bool bridge_some_waiting(void) {
     bool waiting = false;
     for (size_t i = 0; i < BRIDGES; ++i) {
         waiting |= bridges[i] != MP_OBJ_NULL && interface_waiting(&interfaces[i]) > 0;
@@ -437,7 +439,7 @@ bool bridges_have_waiting(void) {
     return waiting;
 }
 
-void bridges_deinit(void) {
+void bridge_deinit_all(void) {
     for (size_t i = 0; i < BRIDGES; ++i) {
         if (bridges[i] != MP_OBJ_NULL) {
             interface_remove(&interfaces[i]);

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "py/cstack.h"
 #include "py/gc.h"
 #include "py/mphal.h"

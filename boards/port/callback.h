@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // How the port calls Python code that interrupts other Python code: callbacks of timers, handlers
 // of interrupts, finalisers.
 //
@@ -5,8 +7,8 @@
 // and returns MP_OBJ_NULL. On this port a Ctrl-C that was typed before is for the code that is
 // interrupted. One that comes meanwhile is raised in the callback, and then in that code.
 
-#ifndef CALLBACK_H
-#define CALLBACK_H
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_CALLBACK_H
+#define MICROPY_INCLUDED_BOARDS_PORT_CALLBACK_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,4 +26,4 @@ extern volatile uint32_t callback_is_hard;
 // exception is printed.
 bool callback_call_hard(mp_obj_t function, mp_obj_t argument);
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_CALLBACK_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // The clock on Arm's generic timer: the virtual counter, and the virtual timer's interrupt.
 
 #include "py/mphal.h"

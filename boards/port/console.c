@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Standard input and output: the serial line, and what os.dupterm() adds.
 
 #include "py/runtime.h"

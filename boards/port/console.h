@@ -1,3 +1,8 @@
+// SPDX-License-Identifier: MIT
+
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_CONSOLE_H
+#define MICROPY_INCLUDED_BOARDS_PORT_CONSOLE_H
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,3 +15,5 @@ void console_put_back(int c);
 // Puts what somebody types elsewhere behind what was typed on the serial line. Returns how much of
 // it: the rest found no room.
 size_t console_type(const uint8_t *keys, size_t length);
+
+#endif // MICROPY_INCLUDED_BOARDS_PORT_CONSOLE_H

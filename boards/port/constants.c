@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Constants that modules of MicroPython's lack, and programs for CPython take for granted.
 
 #include "py/mperrno.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include <string.h>
 #include "py/mpconfig.h"
 #include "device_tree.h"
@@ -28,6 +30,7 @@ typedef struct {
     uint32_t offset;
     int depth;              // 1: inside of the root, 2: inside of a node right under it
     const char *node;       // that node's name
+    uint32_t innermost;     // where the node begins that the property is of
     const char *property;   // NULL: not at a property
     const void *value;
     uint32_t length;
@@ -56,8 +59,7 @@ static place_t start(void) {
     };
 }
 
-// Goes on to the next property of the root or of a node right under it. Returns false at the end
-// of the tree, and where it is damaged.
+// Goes on to the next property. Returns false at the end of the tree, and where it is damaged.
 static bool next(place_t *place) {
     uint32_t total = device_tree_size();
     while (place->offset % 4 == 0 && place->offset < total && total - place->offset >= 12) {
@@ -71,6 +73,7 @@ static bool next(place_t *place) {
                 if (++place->depth == 2) {
                     place->node = name;
                 }
+                place->innermost = offset;
                 place->offset += 4 + (strlen(name) + 4) / 4 * 4;
                 break;
             }
@@ -88,10 +91,7 @@ static bool next(place_t *place) {
                     return false;
                 }
                 place->offset += 12 + (place->length + 3) / 4 * 4;
-                if (place->depth <= 2) {
-                    return true;
-                }
-                break;
+                return true;
             case NOP:
                 place->offset += 4;
                 break;
@@ -118,8 +118,39 @@ const void *device_tree_property(const char *node, const char *name, size_t *len
     return NULL;
 }
 
-// A number of `cells` 32-bit words.
-static uint64_t number(const uint32_t *value, unsigned int cells) {
+// Whether `wanted` is among the strings of `place`.
+static bool is_listed(const place_t *place, const char *wanted) {
+    const char *text = place->value, *end = text + place->length;
+    while (text < end && memchr(text, 0, end - text) != NULL) {
+        if (strcmp(text, wanted) == 0) {
+            return true;
+        }
+        text += strlen(text) + 1;
+    }
+    return false;
+}
+
+device_tree_node_t device_tree_find(const char *name) {
+    for (place_t place = start(); next(&place);) {
+        if (strcmp(place.property, "compatible") == 0 && is_listed(&place, name)) {
+            return place.innermost;
+        }
+    }
+    return 0;
+}
+
+const void *device_tree_value(device_tree_node_t node, const char *name, size_t *length) {
+    // Properties come before the nodes inside.
+    for (place_t place = { .offset = node }; next(&place) && place.depth == 1;) {
+        if (strcmp(place.property, name) == 0) {
+            *length = place.length;
+            return place.value;
+        }
+    }
+    return NULL;
+}
+
+uint64_t device_tree_number(const uint32_t *value, unsigned int cells) {
     uint64_t result = 0;
     while (cells-- > 0) {
         result = result << 32 | __builtin_bswap32(*value++);
@@ -133,9 +164,9 @@ bool device_tree_memory(unsigned int i, uint64_t *base, uint64_t *size) {
         const uint32_t *value = place.value;
         if (place.depth == 1 && place.length == 4) {
             if (strcmp(place.property, "#address-cells") == 0) {
-                address_cells = number(value, 1);
+                address_cells = device_tree_number(value, 1);
             } else if (strcmp(place.property, "#size-cells") == 0) {
-                size_cells = number(value, 1);
+                size_cells = device_tree_number(value, 1);
             }
         } else if (place.depth == 2 && is_named(place.node, "memory")
                    && strcmp(place.property, "reg") == 0
@@ -143,8 +174,8 @@ bool device_tree_memory(unsigned int i, uint64_t *base, uint64_t *size) {
             unsigned int count = place.length / 4 / (address_cells + size_cells);
             if (i < count) {
                 value += i * (address_cells + size_cells);
-                *base = number(value, address_cells);
-                *size = number(value + address_cells, size_cells);
+                *base = device_tree_number(value, address_cells);
+                *size = device_tree_number(value + address_cells, size_cells);
                 return true;
             }
             i -= count;

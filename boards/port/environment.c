@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "py/obj.h"
 #include "py/runtime.h"
 #include "environment.h"

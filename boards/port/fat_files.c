@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // What FatFs lets happen to files that are open: their data are lost, or the disk is damaged, when
 // they are renamed, removed or opened once more meanwhile. FatFs's own FF_FS_LOCK would refuse
 // all of that, and with it what every program does that drops a file without closing it.
@@ -210,7 +212,7 @@ static FRESULT look_for_room(const FIL *file, FSIZE_t size) {
 
 // ---- In the place of FatFs's own.
 
-FRESULT safe_f_open(FATFS *fs, FIL *file, const TCHAR *path, BYTE mode) {
+FRESULT fat_files_f_open(FATFS *fs, FIL *file, const TCHAR *path, BYTE mode) {
     if (!is_name(path)) {
         return FR_INVALID_NAME;
     }
@@ -229,7 +231,7 @@ FRESULT safe_f_open(FATFS *fs, FIL *file, const TCHAR *path, BYTE mode) {
     return result;
 }
 
-FRESULT safe_f_close(FIL *file) {
+FRESULT fat_files_f_close(FIL *file) {
     // Even if it fails: its memory may be free afterwards.
     forget(file);
     if (is_gone(file)) {
@@ -239,11 +241,11 @@ FRESULT safe_f_close(FIL *file) {
     return __real_f_close(file);
 }
 
-FRESULT safe_f_read(FIL *file, void *data, UINT size, UINT *done) {
+FRESULT fat_files_f_read(FIL *file, void *data, UINT size, UINT *done) {
     return is_gone(file) ? FR_NO_FILE : __real_f_read(file, data, size, done);
 }
 
-FRESULT safe_f_write(FIL *file, const void *data, UINT size, UINT *done) {
+FRESULT fat_files_f_write(FIL *file, const void *data, UINT size, UINT *done) {
     if (is_gone(file)) {
         return FR_NO_FILE;
     }
@@ -252,7 +254,7 @@ FRESULT safe_f_write(FIL *file, const void *data, UINT size, UINT *done) {
     return result;
 }
 
-FRESULT safe_f_lseek(FIL *file, FSIZE_t at) {
+FRESULT fat_files_f_lseek(FIL *file, FSIZE_t at) {
     if (is_gone(file)) {
         return FR_NO_FILE;
     }
@@ -267,11 +269,11 @@ FRESULT safe_f_lseek(FIL *file, FSIZE_t at) {
     return result;
 }
 
-FRESULT safe_f_sync(FIL *file) {
+FRESULT fat_files_f_sync(FIL *file) {
     return is_gone(file) ? FR_NO_FILE : __real_f_sync(file);
 }
 
-FRESULT safe_f_unlink(FATFS *fs, const TCHAR *path) {
+FRESULT fat_files_f_unlink(FATFS *fs, const TCHAR *path) {
     if (!is_name(path)) {
         return FR_INVALID_NAME;
     }
@@ -287,7 +289,7 @@ FRESULT safe_f_unlink(FATFS *fs, const TCHAR *path) {
     return result;
 }
 
-FRESULT safe_f_rename(FATFS *fs, const TCHAR *from, const TCHAR *to) {
+FRESULT fat_files_f_rename(FATFS *fs, const TCHAR *from, const TCHAR *to) {
     if (!is_name(from) || !is_name(to)) {
         return FR_INVALID_NAME;
     }
@@ -311,15 +313,15 @@ FRESULT safe_f_rename(FATFS *fs, const TCHAR *from, const TCHAR *to) {
     return result;
 }
 
-FRESULT safe_f_opendir(FATFS *fs, FF_DIR *dir, const TCHAR *path) {
+FRESULT fat_files_f_opendir(FATFS *fs, FF_DIR *dir, const TCHAR *path) {
     return is_name(path) ? __real_f_opendir(fs, dir, path) : FR_INVALID_NAME;
 }
 
-FRESULT safe_f_mkdir(FATFS *fs, const TCHAR *path) {
+FRESULT fat_files_f_mkdir(FATFS *fs, const TCHAR *path) {
     return is_name(path) ? __real_f_mkdir(fs, path) : FR_INVALID_NAME;
 }
 
-FRESULT safe_f_stat(FATFS *fs, const TCHAR *path, FILINFO *info) {
+FRESULT fat_files_f_stat(FATFS *fs, const TCHAR *path, FILINFO *info) {
     FRESULT result = is_name(path) ? __real_f_stat(fs, path, info) : FR_INVALID_NAME;
     // What wrote the disk may have no clock, or anything else here: MicroPython counts on a date.
     unsigned int month = info->fdate >> 5 & 15;
@@ -330,6 +332,6 @@ FRESULT safe_f_stat(FATFS *fs, const TCHAR *path, FILINFO *info) {
     return result;
 }
 
-FRESULT safe_f_chdir(FATFS *fs, const TCHAR *path) {
+FRESULT fat_files_f_chdir(FATFS *fs, const TCHAR *path) {
     return is_name(path) ? __real_f_chdir(fs, path) : FR_INVALID_NAME;
 }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "py/mphal.h"
 #include "lib/oofatfs/ff.h"
 #include "shared/timeutils/timeutils.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "py/gc.h"
 #include "py/mphal.h"
 #include "py/objexcept.h"

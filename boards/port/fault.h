@@ -1,5 +1,10 @@
+// SPDX-License-Identifier: MIT
+
 // What becomes of a CPU exception, such as an access to an address where nothing is. `access`,
 // `address` and `reason` make a sentence: "load from", 3, "nothing is there".
+
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_FAULT_H
+#define MICROPY_INCLUDED_BOARDS_PORT_FAULT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,3 +22,5 @@ void fault_raise(const char *access, uintptr_t address, const char *reason)
 void fault_report_begin(const char *access, uintptr_t address, const char *reason);
 void fault_report_register(const char *name, uintptr_t value);
 void fault_report_end(void) __attribute__((noreturn));
+
+#endif // MICROPY_INCLUDED_BOARDS_PORT_FAULT_H

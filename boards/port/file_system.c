@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include <string.h>
 
 #include "py/mperrno.h"
@@ -98,7 +100,7 @@ static void drop_failed_read(uint32_t *block, const void *buffer) {
         result = more_precise(result), )
 
 #define FAT_SAFE(name, parameters, arguments) \
-    WRAP(FRESULT, name, safe_##name, parameters, arguments, FR_NOT_READY, \
+    WRAP(FRESULT, name, fat_files_##name, parameters, arguments, FR_NOT_READY, \
         result = more_precise(result), )
 
 // MicroPython takes an error for the end of the list of a folder. It asks once more where a list
@@ -111,7 +113,8 @@ static void drop_failed_read(uint32_t *block, const void *buffer) {
 
 // MicroPython does not look at what it returns. What is denied is room on the disk.
 #define FAT_SEEK(name, parameters, arguments) \
-    WRAP(FRESULT, name, safe_##name, parameters, arguments, (mp_raise_OSError(MP_EBUSY), FR_OK), \
+    WRAP(FRESULT, name, fat_files_##name, parameters, arguments, \
+        (mp_raise_OSError(MP_EBUSY), FR_OK), \
         result = more_precise(result), \
         if (result != FR_OK) \
             mp_raise_OSError(result == FR_DENIED ? MP_ENOSPC : fresult_to_errno_table[result]))
@@ -143,7 +146,7 @@ FAT(f_mkfs, (FATFS * fs, BYTE options, DWORD unit, void *work, UINT size),
         DROP_FAILED_READ(fs->rcache), )
 
 #define LFS_SAFE(type, name, parameters, arguments) \
-    WRAP(type, name, safe_##name, parameters, arguments, -MP_EBUSY, \
+    WRAP(type, name, littlefs_files_##name, parameters, arguments, -MP_EBUSY, \
         DROP_FAILED_READ(fs->rcache), )
 
 #define LFS_FILE(type, name, parameters, arguments) \
@@ -151,7 +154,7 @@ FAT(f_mkfs, (FATFS * fs, BYTE options, DWORD unit, void *work, UINT size),
         DROP_FAILED_READ(fs->rcache); DROP_FAILED_READ(file->cache), )
 
 #define LFS_FILE_SAFE(type, name, parameters, arguments) \
-    WRAP(type, name, safe_##name, parameters, arguments, -MP_EBUSY, \
+    WRAP(type, name, littlefs_files_##name, parameters, arguments, -MP_EBUSY, \
         DROP_FAILED_READ(fs->rcache); DROP_FAILED_READ(file->cache), )
 
 #define LFS_LIST(type, name, parameters, arguments) \

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include <string.h>
 
 #include "py/gc.h"
@@ -32,10 +34,10 @@ static void mark_the_rest(void) {
         for (mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
             bool marked = false;
             for (size_t block = 0; block <= area->gc_last_used_block; ++block) {
-                unsigned int kind = block_kind(area, block);
+                unsigned int kind = blocks_kind(area, block);
                 marked = kind == BLOCK_MARKED || (marked && kind == BLOCK_TAIL);
                 if (marked) {
-                    gc_collect_root(block_address(area, block), BLOCK_SIZE / sizeof(void *));
+                    gc_collect_root(blocks_address(area, block), BLOCK_SIZE / sizeof(void *));
                 }
             }
         }
@@ -49,10 +51,10 @@ static void mark_file_system(const void *pointer) {
             continue;
         }
         size_t block = ((uint8_t *)pointer - area->gc_pool_start) / BLOCK_SIZE;
-        while (block > 0 && block_kind(area, block) == BLOCK_TAIL) {
+        while (block > 0 && blocks_kind(area, block) == BLOCK_TAIL) {
             --block;
         }
-        void *object = block_address(area, block);
+        void *object = blocks_address(area, block);
         if (((mp_obj_base_t *)object)->type == &mp_fat_vfs_type) {
             gc_collect_root(&object, 1);
         }
@@ -63,10 +65,10 @@ static void mark_file_system(const void *pointer) {
 // collector does not see: without this a file outlives the file system that it is on.
 static void mark_file_systems(mp_state_mem_area_t *area, size_t block) {
     for (size_t i = 0; i < FIRST_BLOCKS; ++i) {
-        if (i > 0 && block_kind(area, block + i) != BLOCK_TAIL) {
+        if (i > 0 && blocks_kind(area, block + i) != BLOCK_TAIL) {
             return;
         }
-        void **words = block_address(area, block + i);
+        void **words = blocks_address(area, block + i);
         for (size_t n = 0; n < BLOCK_SIZE / sizeof(void *); ++n) {
             mark_file_system(words[n]);
         }
@@ -76,7 +78,7 @@ static void mark_file_systems(mp_state_mem_area_t *area, size_t block) {
 // It stays, with all that it refers to, and is not the collector's to finalise.
 static void keep(mp_state_mem_area_t *area, size_t block) {
     if (kept_count < KEPT) {
-        kept[kept_count++] = block_address(area, block);
+        kept[kept_count++] = blocks_address(area, block);
         area->gc_finaliser_table_start[block / FLAGS_IN_BYTE] &= ~(1 << block % FLAGS_IN_BYTE);
         mark_file_systems(area, block);
     } else {
@@ -90,7 +92,7 @@ static void for_each(unsigned int kind, void (*function)(mp_state_mem_area_t *, 
         for (size_t at = 0; at <= area->gc_last_used_block / FLAGS_IN_BYTE; ++at) {
             unsigned int flags = area->gc_finaliser_table_start[at];
             for (size_t block = at * FLAGS_IN_BYTE; flags != 0; ++block, flags >>= 1) {
-                if ((flags & 1) && block_kind(area, block) == kind) {
+                if ((flags & 1) && blocks_kind(area, block) == kind) {
                     function(area, block);
                 }
             }
@@ -99,7 +101,7 @@ static void for_each(unsigned int kind, void (*function)(mp_state_mem_area_t *, 
 }
 
 static void mark(mp_state_mem_area_t *area, size_t block) {
-    void *object = block_address(area, block);
+    void *object = blocks_address(area, block);
     gc_collect_root(&object, 1);
 }
 
@@ -120,7 +122,7 @@ void finaliser_keep(void) {
 void finaliser_attach(const void *object) {
     for (mp_state_mem_area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
         if ((uint8_t *)object >= area->gc_pool_start && (uint8_t *)object < area->gc_pool_end) {
-            block_set_flag(area, ((uint8_t *)object - area->gc_pool_start) / BLOCK_SIZE, true);
+            blocks_set_flag(area, ((uint8_t *)object - area->gc_pool_start) / BLOCK_SIZE, true);
         }
     }
 }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // When objects that nothing refers to any more are closed: files, sockets, and the like.
 //
 // MicroPython's collector does that itself, at whatever allocation it runs, with the heap locked.
@@ -5,8 +7,8 @@
 // takes down what is to be closed, which happens between two bytecodes of the program, as a
 // callback.
 
-#ifndef FINALISER_H
-#define FINALISER_H
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_FINALISER_H
+#define MICROPY_INCLUDED_BOARDS_PORT_FINALISER_H
 
 #include <stdbool.h>
 
@@ -25,4 +27,4 @@ void finaliser_close_all(void);
 // At each start of MicroPython: there is nothing to be closed.
 void finaliser_init(void);
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_FINALISER_H

@@ -1,12 +1,19 @@
+// SPDX-License-Identifier: MIT
+
 // The interrupts of devices, through a GICv2 or a GICv3. Numbers are INTIDs: 16 to 31 belong to
 // the CPU, and 32 is the first of the devices (SPI 0).
 
-#include <string.h>
-
 #include "py/mphal.h"
-#include "device_tree.h"
 #include "hardware.h"
 #include "gic.h"
+
+// A machine that can have but one version has not got the registers of the other.
+#ifndef MICROPY_HW_GIC_REDISTRIBUTOR
+#define MICROPY_HW_GIC_REDISTRIBUTOR 0
+#endif
+#ifndef MICROPY_HW_GIC_CPU_INTERFACE
+#define MICROPY_HW_GIC_CPU_INTERFACE 0
+#endif
 
 // The two versions share the distributor, but with version 3 the interrupts of the CPU are apart,
 // in the second frame of its redistributor, at the same offsets; and there the rest of what
@@ -24,6 +31,7 @@ enum {
     GICD_ICENABLER = 0x180 / 4, // bits
     GICD_ITARGETSR = 0x800 / 4, // bytes
     GICD_IGRPMODR = 0xd00 / 4, // bits
+    GICD_PIDR2 = 0xfe8 / 4, // where version 2 has it; 0 with version 3
 
     GICR_WAKER = 0x14 / 4,
 
@@ -33,6 +41,7 @@ enum {
     GICC_EOIR = 0x10 / 4,
 };
 
+#define PIDR2_VERSION(value)        ((value) >> 4 & 0xf)
 #define CTLR_ENABLE                 0x01
 #define V3_CTLR_ENABLE_GROUP_1_ARE  0x12
 #define V3_CTLR_ENABLE_SECURE_1     0x04
@@ -82,11 +91,11 @@ static void init_version_3(void) {
     cpu_start_gic();
 }
 
-// The CPU does not tell: it may have what a GICv3 takes on a machine that has a GICv2.
+// The CPU does not tell: it may have what a GICv3 takes on a machine that has a GICv2. The device tree
+// does, but is not read before the MMU is on: until then nothing may be read unaligned.
 static bool is_version_3(void) {
-    size_t length;
-    const char *compatible = device_tree_property("intc", "compatible", &length);
-    return compatible != NULL && strncmp(compatible, "arm,gic-v3", length) == 0;
+    return MICROPY_HW_GIC_REDISTRIBUTOR != 0
+           && (MICROPY_HW_GIC_CPU_INTERFACE == 0 || PIDR2_VERSION(DISTRIBUTOR[GICD_PIDR2]) != 2);
 }
 
 void gic_leave_secure_state(void) {

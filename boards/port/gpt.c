@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // The partitions of a GUID Partition Table (UEFI 2.10, section 5.3) for FatFs, which knows those of
 // a master boot record alone: it gets such a record, with the first four of them.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "py/mphal.h"
 #include "py/mpstate.h"
 #include "py/runtime.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Who may interrupt whom. One rule: while a file system is in a block device's call, or a driver
 // changes a ring, no callback of the program's runs, no finaliser, and no Ctrl-C is raised. All of
 // them come right after.
@@ -9,8 +11,8 @@
 // - held: a driver of ours makes a change. Nothing is raised at all; a wait in it is virt.wait(),
 //   which says how many Ctrl-C there were.
 
-#ifndef GUARD_H
-#define GUARD_H
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_GUARD_H
+#define MICROPY_INCLUDED_BOARDS_PORT_GUARD_H
 
 #include <stdbool.h>
 
@@ -45,4 +47,4 @@ bool guard_forget_interrupts(void);
 // Has the code around get the Ctrl-C that ended a piece of code.
 void guard_interrupt_again(void);
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_GUARD_H

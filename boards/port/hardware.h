@@ -1,8 +1,10 @@
-// What the port needs of the hardware. Each group has one driver for each kind of device; a
-// board's architecture names the ones it uses.
+// SPDX-License-Identifier: MIT
 
-#ifndef HARDWARE_H
-#define HARDWARE_H
+// What the port needs of the hardware. Each group has one driver for each kind of device; which one
+// a board has follows from the macros of its mpconfigboard.h, or from its architecture.
+
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_HARDWARE_H
+#define MICROPY_INCLUDED_BOARDS_PORT_HARDWARE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,11 +39,17 @@ void uart_receive_irq(bool on);
 void uart_write(const char *data, size_t len);
 void uart_flush(void); // until all that was written has left
 
-// The wall clock: nanoseconds since 1970.
+// The wall clock: nanoseconds since 1970, or since the start where the machine has none.
 uint64_t rtc_time_ns(void);
+
+// Device memory: has the CPU reach the `size` bytes of it that are at the physical `address`, and puts
+// into `where` the address at which it does: the same one wherever that can be. Whoever calls it masks
+// interrupts first. Returns 0; MP_EINVAL if the CPU can reach no such thing; MP_ENOMEM if there is no
+// room for more. Then nothing is changed.
+int device_memory_map(uint64_t address, uint64_t size, uintptr_t *where);
 
 // The end: QEMU exits with `status` (0 to 255), or starts again as if it was switched on.
 void power_off(int status) __attribute__((noreturn));
 void power_reset(void) __attribute__((noreturn));
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_HARDWARE_H

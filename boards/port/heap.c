@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include <string.h>
 
 #include "py/gc.h"
@@ -54,7 +56,7 @@ static void lay_out(area_t *area, uintptr_t start, uintptr_t end) {
 
 // Gives an area so many blocks more, in whole steps, or as many as it can have; returns how many.
 static size_t extend(area_t *area, size_t blocks) {
-    size_t former = block_count(area);
+    size_t former = blocks_count(area);
     size_t steps = MIN((blocks + STEP - 1) / STEP, (most_blocks(area) - former) / STEP);
     memset(area->gc_alloc_table_start + former / BLOCKS_IN_BYTE + GAP, 0, steps * KINDS_IN_STEP);
     memset(area->gc_finaliser_table_start + former / FLAGS_IN_BYTE, 0, steps * FLAGS_IN_STEP);
@@ -100,9 +102,9 @@ static size_t sum(size_t (*count)(const area_t *)) {
 }
 
 bool heap_grow(size_t blocks) {
-    size_t whole = sum(block_count);
+    size_t whole = sum(blocks_count);
     for (area_t *area = &MP_STATE_MEM(area); area != NULL; area = area->next) {
-        if (block_count(area) < most_blocks(area) && blocks <= room_at_end(area)) {
+        if (blocks_count(area) < most_blocks(area) && blocks <= room_at_end(area)) {
             extend(area, MAX(blocks, whole));
             allocator_begin_anew();
             return true;
@@ -123,7 +125,7 @@ static size_t used_blocks(const area_t *area) {
 
 void heap_grow_beyond_used(void) {
     size_t used = sum(used_blocks);
-    size_t free = sum(block_count) - used;
+    size_t free = sum(blocks_count) - used;
     for (area_t *area = &MP_STATE_MEM(area); area != NULL && free < used; area = area->next) {
         free += extend(area, used - free);
     }

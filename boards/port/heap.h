@@ -1,4 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // MicroPython's heap: all RAM behind the firmware. It takes as much of that as it needs.
+
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_HEAP_H
+#define MICROPY_INCLUDED_BOARDS_PORT_HEAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,3 +19,5 @@ void heap_grow_beyond_used(void);
 
 // Collects garbage, whatever goes on; finaliser.c decides when that may be.
 void heap_collect(void);
+
+#endif // MICROPY_INCLUDED_BOARDS_PORT_HEAP_H

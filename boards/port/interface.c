@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include <string.h>
 
 #include "py/mphal.h"
@@ -9,7 +11,7 @@
 #include "lwip/memp.h"
 #include "lwip/timeouts.h"
 #include "netif/ethernet.h"
-#include "checksums.h"
+#include "checksum.h"
 #include "interface.h"
 
 #define HEADER_SIZE 14

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT
+
 // A network interface of lwIP's, whose frames are moved by somebody else. A frame that lwIP sends
 // is put into a queue, since lwIP must not be entered again from where it sends.
 
-#ifndef PORT_INTERFACE_H
-#define PORT_INTERFACE_H
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_INTERFACE_H
+#define MICROPY_INCLUDED_BOARDS_PORT_INTERFACE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -59,7 +61,7 @@ unsigned int interface_waiting(const interface_t *interface);
 size_t interface_next_length(const interface_t *interface);
 
 // Copies the next frame to behind `offset` bytes of `buffer`, where there is room for it, and in
-// front of which there is for what checksums.h says; it is no longer in the queue then.
+// front of which there is for what checksum.h says; it is no longer in the queue then.
 void interface_take_next(interface_t *interface, void *buffer, size_t offset);
 
 // The next frame, or all of them, are lost.
@@ -69,4 +71,4 @@ void interface_drop_waiting(interface_t *interface);
 // Hands in a frame that was received, which is behind `offset` bytes of `buffer`.
 void interface_input(interface_t *interface, const void *buffer, size_t offset, size_t length);
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_INTERFACE_H

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT
+
 // Which character interrupts a program, Ctrl-C mostly, and whether a program runs at all: at the
 // prompt Ctrl-C is a character as any other, while a callback that runs there is ended by it.
 
-#ifndef INTERRUPT_CHAR_H
-#define INTERRUPT_CHAR_H
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_INTERRUPT_CHAR_H
+#define MICROPY_INCLUDED_BOARDS_PORT_INTERRUPT_CHAR_H
 
 #include <stdbool.h>
 
@@ -23,4 +25,4 @@ bool interrupt_char_take_of_guest(int c);
 bool interrupt_char_begin_callback(void);
 void interrupt_char_end_callback(bool no_program, bool interrupted);
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_INTERRUPT_CHAR_H

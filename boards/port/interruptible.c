@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Each function here stands in the place of one of MicroPython's, in the files that the Makefile
 // names with it.
 

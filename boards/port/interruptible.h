@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Where Ctrl-C ends what C code does for a program, which can take very long: by itself MicroPython
 // raises it between bytecodes only.
 //
@@ -9,10 +11,10 @@
 //
 // What guard.h keeps back is not pending, so nothing is raised there; nor is it in a hard handler.
 
-#ifndef INTERRUPTIBLE_H
-#define INTERRUPTIBLE_H
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_INTERRUPTIBLE_H
+#define MICROPY_INCLUDED_BOARDS_PORT_INTERRUPTIBLE_H
 
 // Raises the Ctrl-C that is pending, if there is one. Runs no callbacks.
 void interruptible(void);
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_INTERRUPTIBLE_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // What littlefs lets happen: a folder that is moved into itself is lost, and so is what is written
 // to a file after it was renamed.
 
@@ -58,7 +60,7 @@ static int where_is(const char *path, const char *from) {
 
 #define LFSx(name) lfs1_##name
 #define LFSx_REAL(name) __real_lfs1_##name
-#define LFSx_SAFE(name) safe_lfs1_##name
+#define LFSx_SAFE(name) littlefs_files_lfs1_##name
 #define LFSx_ERR(name) LFS1_ERR_##name
 #define LFSx_TYPE_DIR LFS1_TYPE_DIR
 #define LFSx_O_RDONLY LFS1_O_RDONLY
@@ -86,7 +88,7 @@ static int where_is(const char *path, const char *from) {
 
 #define LFSx(name) lfs2_##name
 #define LFSx_REAL(name) __real_lfs2_##name
-#define LFSx_SAFE(name) safe_lfs2_##name
+#define LFSx_SAFE(name) littlefs_files_lfs2_##name
 #define LFSx_ERR(name) LFS2_ERR_##name
 #define LFSx_TYPE_DIR LFS2_TYPE_DIR
 #define LFSx_O_RDONLY LFS2_O_RDONLY

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // From the start of the machine to the REPL, and around again at each soft reset.
 
 #include <string.h>
@@ -11,8 +13,8 @@
 #include "shared/readline/readline.h"
 #include "shared/runtime/pyexec.h"
 #include "at_exit.h"
+#include "bootargs.h"
 #include "console.h"
-#include "device_tree.h"
 #include "environment.h"
 #include "fat_files.h"
 #include "finaliser.h"
@@ -21,6 +23,7 @@
 #include "interrupt_char.h"
 #include "modmachine.h"
 #include "network.h"
+#include "pci_reset.h"
 #include "script.h"
 #include "timers.h"
 #include "virt_irq.h"
@@ -34,16 +37,12 @@ static char python_stack[128 * 1024] __attribute__((aligned(sizeof(void *))));
 
 // Whether QEMU was told `-append safe`, among other words perhaps.
 static bool is_safe_mode(void) {
-    size_t left = 0;
-    const char *text = device_tree_property("chosen", "bootargs", &left);
-    while (left > 0) {
+    for (const char *text = bootargs(); *text != '\0';) {
         size_t length = strcspn(text, " ");
         if (length == 4 && memcmp(text, "safe", length) == 0) {
             return true;
         }
-        size_t step = MIN(length + 1, left);
-        text += step;
-        left -= step;
+        text += length + strspn(text + length, " ");
     }
     return false;
 }
@@ -160,6 +159,7 @@ int main(void) {
     console_init();
     cpu_enable_interrupts();
     virtio_reset_all();
+    pci_reset_all();
     machine_find_reset_cause();
     network_start();
 
@@ -191,6 +191,7 @@ int main(void) {
         network_abort_connections();
         // Before the heap goes: what devices write into, and what interrupts call, is in it.
         virtio_reset_all();
+        pci_reset_all();
         virt_irq_deinit();
         mp_deinit();
         machine_reset_cause_value = MACHINE_SOFT_RESET;

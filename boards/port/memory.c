@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include <string.h>
 #include "py/mpconfig.h"
 #include "py/misc.h"
@@ -23,10 +25,20 @@ static uintptr_t move_device_tree(uintptr_t start) {
     return round_up(start + size);
 }
 
+bool memory_range(unsigned int i, uint64_t *base, uint64_t *size) {
+    #ifdef MICROPY_HW_RAM_END
+    *base = MICROPY_HW_RAM_BASE;
+    *size = MICROPY_HW_RAM_END - MICROPY_HW_RAM_BASE;
+    return i == 0;
+    #else
+    return device_tree_memory(i, base, size);
+    #endif
+}
+
 void memory_find(void *start, void (*found)(uintptr_t start, uintptr_t end)) {
     uintptr_t first = move_device_tree(round_up((uintptr_t)start));
     uint64_t base, size;
-    for (int i = 0; device_tree_memory(i, &base, &size); ++i) {
+    for (int i = 0; memory_range(i, &base, &size); ++i) {
         // The last page of the address space is left out: what is behind it has no address.
         uint64_t end = MIN(base + size, UINTPTR_MAX - PAGE_SIZE + 1);
         base = MAX(base, first);

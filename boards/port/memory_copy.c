@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // memcpy(), memmove() and memset(), which in the C library take one byte at a time. What is not
 // aligned takes no longer here: the CPUs of QEMU load and store a word anywhere in RAM.
 

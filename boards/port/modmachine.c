@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Included by extmod/modmachine.c: what machine does on this port.
 
 #include "py/mphal.h"
@@ -39,6 +41,7 @@ static void mp_machine_idle(void) {
 
 // The machine's UUID, QEMU's -uuid; all zeros if it was given none.
 static mp_obj_t mp_machine_unique_id(void) {
+    #ifdef MICROPY_HW_FW_CFG_BASE
     volatile uint8_t *fw_cfg_data = (volatile uint8_t *)MICROPY_HW_FW_CFG_BASE;
     volatile uint16_t *fw_cfg_selector = (volatile uint16_t *)(MICROPY_HW_FW_CFG_BASE + 8);
     uint8_t uuid[16];
@@ -47,6 +50,9 @@ static mp_obj_t mp_machine_unique_id(void) {
         uuid[i] = *fw_cfg_data;
     }
     return mp_obj_new_bytes(uuid, sizeof(uuid));
+    #else
+    mp_raise_msg(&mp_type_OSError, MP_ERROR_TEXT("this machine has no fw_cfg, which has its UUID"));
+    #endif
 }
 
 // A CPU that QEMU emulates has no frequency; this is the one of time.ticks_cpu().

@@ -1,4 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // What module machine and other files take from each other.
+
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_MODMACHINE_H
+#define MICROPY_INCLUDED_BOARDS_PORT_MODMACHINE_H
 
 #include "py/obj.h"
 
@@ -16,3 +21,5 @@ void machine_find_reset_cause(void);
 
 extern const mp_obj_type_t machine_rtc_type;
 extern const mp_obj_type_t machine_timer_type;
+
+#endif // MICROPY_INCLUDED_BOARDS_PORT_MODMACHINE_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Included by extmod/modos.c.
 
 #include "py/mphal.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Included by extmod/modtime.c.
 
 #include <math.h>

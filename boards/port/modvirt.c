@@ -1,12 +1,17 @@
+// SPDX-License-Identifier: MIT
+
 // The module `virt`: what only a virtual machine has.
 
 #include <string.h>
 
 #include "py/gc.h"
+#include "py/mperrno.h"
 #include "py/mphal.h"
+#include "py/objint.h"
 #include "py/objtype.h"
 #include "py/runtime.h"
 #include "block_device.h"
+#include "bootargs.h"
 #include "callback.h"
 #include "console.h"
 #include "cpu.h"
@@ -15,6 +20,12 @@
 #include "modvirt.h"
 #include "opaque.h"
 #include "virt_irq.h"
+
+#ifdef MICROPY_HW_FW_CFG_BASE
+#define FW_CFG MICROPY_HW_FW_CFG_BASE
+#else
+#define FW_CFG 0
+#endif
 
 // exit(status=0): ends QEMU, which exits with `status` (0 to 255).
 static mp_obj_t virt_exit(size_t n_args, const mp_obj_t *args) {
@@ -37,9 +48,8 @@ static MP_DEFINE_CONST_FUN_OBJ_0(virt_fence_obj, virt_fence);
 
 // bootargs(): what QEMU was given with -append, "" if nothing.
 static mp_obj_t virt_bootargs(void) {
-    size_t size = 0;
-    const char *text = device_tree_property("chosen", "bootargs", &size);
-    return mp_obj_new_str(text, text == NULL ? 0 : strnlen(text, size));
+    const char *text = bootargs();
+    return mp_obj_new_str(text, strlen(text));
 }
 static MP_DEFINE_CONST_FUN_OBJ_0(virt_bootargs_obj, virt_bootargs);
 
@@ -97,6 +107,46 @@ static mp_obj_t virt_finalise(mp_obj_t object) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(virt_finalise_obj, virt_finalise);
 
+// A number of 64 bits.
+static uint64_t get_uint64(mp_obj_t number) {
+    uint64_t value = 0;
+    if (!mp_obj_is_int(number)) {
+        mp_raise_TypeError(MP_ERROR_TEXT("neither address nor size is anything but an int"));
+    }
+    if (mp_obj_int_sign(number) < 0) {
+        mp_raise_ValueError(MP_ERROR_TEXT("neither address nor size is negative"));
+    }
+    if (mp_obj_is_small_int(number)) {
+        value = MP_OBJ_SMALL_INT_VALUE(number);
+    } else if (!mp_obj_int_to_bytes_impl(number, MP_ENDIANNESS_BIG, sizeof(value), (byte *)&value)) {
+        mp_raise_ValueError(MP_ERROR_TEXT("address or size has more than 64 bits"));
+    }
+    return value;
+}
+
+// map(address, size): has the CPU reach the `size` bytes of device memory that are at the physical
+// `address`. Returns the address at which it does: the same one wherever that can be, and always
+// the same for the same range, also after a soft reset. ValueError for what the CPU can not reach,
+// OSError(ENOMEM) if there is no room for more.
+static mp_obj_t virt_map(mp_obj_t address_obj, mp_obj_t size_obj) {
+    uint64_t address = get_uint64(address_obj), size = get_uint64(size_obj);
+    uintptr_t where;
+    uint32_t state = MICROPY_BEGIN_ATOMIC_SECTION();
+    int error = device_memory_map(address, size, &where);
+    MICROPY_END_ATOMIC_SECTION(state);
+    if (error == MP_EINVAL) {
+        mp_raise_msg_varg(&mp_type_ValueError,
+            MP_ERROR_TEXT("the CPU can not reach 0x%x%08x bytes at 0x%x%08x"),
+            (unsigned int)(size >> 32), (unsigned int)size,
+            (unsigned int)(address >> 32), (unsigned int)address);
+    }
+    if (error != 0) {
+        mp_raise_OSError(error);
+    }
+    return mp_obj_new_int_from_uint(where);
+}
+static MP_DEFINE_CONST_FUN_OBJ_2(virt_map_obj, virt_map);
+
 // mask(data, key): exclusive or of `data`, in place, with `key`, which begins again where it ends.
 static mp_obj_t virt_mask(mp_obj_t data_obj, mp_obj_t key_obj) {
     mp_buffer_info_t data, key;
@@ -116,8 +166,20 @@ static mp_obj_t virt_mask(mp_obj_t data_obj, mp_obj_t key_obj) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_2(virt_mask_obj, virt_mask);
 
-// DEVICE_TREE: the address of the device tree, 0 if there is none. HARD: that of a word which is
-// not 0 in a hard handler.
+// Where VirtIO devices on MMIO are: address of the first slot, count, stride in bytes, and number of
+// the first one's interrupt.
+static mp_obj_t virt_slots(void) {
+    mp_obj_t items[] = {
+        mp_obj_new_int_from_uint(MICROPY_HW_VIRTIO_BASE),
+        MP_OBJ_NEW_SMALL_INT(MICROPY_HW_VIRTIO_COUNT),
+        MP_OBJ_NEW_SMALL_INT(MICROPY_HW_VIRTIO_STRIDE),
+        MP_OBJ_NEW_SMALL_INT(MICROPY_HW_VIRTIO_IRQ),
+    };
+    return mp_obj_new_tuple(MP_ARRAY_SIZE(items), items);
+}
+
+// DEVICE_TREE: the address of the device tree, 0 if there is none. FW_CFG: that of QEMU's fw_cfg, 0
+// if there is none. HARD: that of a word which is not 0 in a hard handler. SLOTS: virt_slots().
 void virt_attr(mp_obj_t self, qstr attr, mp_obj_t *dest) {
     (void)self;
     if (dest[0] != MP_OBJ_NULL) {
@@ -125,6 +187,10 @@ void virt_attr(mp_obj_t self, qstr attr, mp_obj_t *dest) {
     }
     if (attr == MP_QSTR_DEVICE_TREE) {
         dest[0] = mp_obj_new_int_from_uint(device_tree);
+    } else if (attr == MP_QSTR_FW_CFG) {
+        dest[0] = mp_obj_new_int_from_uint(FW_CFG);
+    } else if (attr == MP_QSTR_SLOTS) {
+        dest[0] = virt_slots();
     } else if (attr == MP_QSTR_HARD) {
         dest[0] = mp_obj_new_int_from_uint((uintptr_t)&callback_is_hard);
     }
@@ -144,11 +210,10 @@ static const mp_rom_map_elem_t virt_globals_table[] = {
     { MP_ROM_QSTR(MP_QSTR_disk_error), MP_ROM_PTR(&virt_disk_error_obj) },
     { MP_ROM_QSTR(MP_QSTR_memory), MP_ROM_PTR(&virt_memory_obj) },
     { MP_ROM_QSTR(MP_QSTR_finalise), MP_ROM_PTR(&virt_finalise_obj) },
+    { MP_ROM_QSTR(MP_QSTR_map), MP_ROM_PTR(&virt_map_obj) },
     { MP_ROM_QSTR(MP_QSTR_mask), MP_ROM_PTR(&virt_mask_obj) },
     { MP_ROM_QSTR(MP_QSTR_bootargs), MP_ROM_PTR(&virt_bootargs_obj) },
     { MP_ROM_QSTR(MP_QSTR_Fault), MP_ROM_PTR(&mp_type_Fault) },
-    // Where the registers of QEMU's fw_cfg are.
-    { MP_ROM_QSTR(MP_QSTR_FW_CFG), MP_ROM_INT(MICROPY_HW_FW_CFG_BASE) },
 };
 static MP_DEFINE_CONST_DICT(virt_globals, virt_globals_table);
 

@@ -1,4 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // What module virt takes from other files.
+
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_MODVIRT_H
+#define MICROPY_INCLUDED_BOARDS_PORT_MODVIRT_H
 
 #include "py/obj.h"
 
@@ -9,3 +14,5 @@ MP_DECLARE_CONST_FUN_OBJ_0(virt_hold_obj);
 MP_DECLARE_CONST_FUN_OBJ_0(virt_release_obj);
 MP_DECLARE_CONST_FUN_OBJ_1(virt_wait_obj);
 MP_DECLARE_CONST_FUN_OBJ_KW(virt_irq_obj);
+
+#endif // MICROPY_INCLUDED_BOARDS_PORT_MODVIRT_H

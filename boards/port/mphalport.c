@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Waiting: for events and for time to pass.
 
 #include "py/runtime.h"

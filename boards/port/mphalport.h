@@ -1,3 +1,8 @@
+// SPDX-License-Identifier: MIT
+
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_MPHALPORT_H
+#define MICROPY_INCLUDED_BOARDS_PORT_MPHALPORT_H
+
 #include "py/misc.h"
 #include "py/ringbuf.h"
 #include "cpu.h"
@@ -42,6 +47,13 @@ static inline mp_uint_t mp_hal_ticks_us(void) {
            + ticks % MICROPY_HW_CLOCK_HZ * 1000000 / MICROPY_HW_CLOCK_HZ;
 }
 
+// Nanoseconds since the machine was switched on.
+static inline uint64_t mp_hal_clock_ns(void) {
+    uint64_t ticks = clock_ticks();
+    return ticks / MICROPY_HW_CLOCK_HZ * 1000000000
+           + ticks % MICROPY_HW_CLOCK_HZ * 1000000000 / MICROPY_HW_CLOCK_HZ;
+}
+
 static inline mp_uint_t mp_hal_ticks_cpu(void) {
     return clock_ticks();
 }
@@ -52,3 +64,5 @@ static inline uint64_t mp_hal_time_ns(void) {
 
 // Of console.c, for os.dupterm_notify().
 extern ringbuf_t stdin_ringbuf;
+
+#endif // MICROPY_INCLUDED_BOARDS_PORT_MPHALPORT_H

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT
+
 // Ctrl-C in machine code that a program has compiled, or written in assembler: that looks at
 // nothing while it runs.
 
-#ifndef NATIVE_INTERRUPT_H
-#define NATIVE_INTERRUPT_H
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_NATIVE_INTERRUPT_H
+#define MICROPY_INCLUDED_BOARDS_PORT_NATIVE_INTERRUPT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,4 +17,4 @@ bool native_interrupt_is_due(uintptr_t pc, uintptr_t stack_pointer);
 // Raises KeyboardInterrupt. The trap code returns into it as into fault_raise().
 void native_interrupt_raise(void) __attribute__((noreturn));
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_NATIVE_INTERRUPT_H

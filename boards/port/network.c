@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "extmod/modnetwork.h"
@@ -23,7 +25,7 @@ static mp_sched_node_t loopback_node;
 
 static void check_timeouts(mp_sched_node_t *node) {
     (void)node;
-    bridges_follow_hostname();
+    bridge_follow_hostname();
     sys_check_timeouts();
 }
 
@@ -77,7 +79,7 @@ void network_start(void) {
 
 void network_init(void) {
     mod_network_init();
-    bridges_init();
+    bridge_init_all();
     socket_callbacks_init();
     timers_tick(TICK_MS, on_tick);
 }
@@ -85,7 +87,7 @@ void network_init(void) {
 void network_serve(void) {
     sys_check_timeouts();
     poll_all();
-    bridges_flush();
+    bridge_flush_all();
 }
 
 void network_end_connections(void) {
@@ -98,14 +100,14 @@ void network_end_connections(void) {
         // than there are frames.
         mp_uint_t start = mp_hal_ticks_ms();
         while (mp_hal_ticks_ms() - start <= LAST_FRAMES_MS) {
-            bridges_flush();
+            bridge_flush_all();
         }
     }
 }
 
 void network_deinit(void) {
     timers_tick(0, NULL);
-    bridges_deinit();
+    bridge_deinit_all();
 }
 
 void network_abort_connections(void) {

@@ -1,8 +1,13 @@
+// SPDX-License-Identifier: MIT
+
 // lwIP's place in the port: when it runs, and what it is asked to forget.
 //
 // It runs in the main program only, never in an interrupt and never from within itself: what
 // interrupts and lwIP itself want of it is put off until the main program is between two bytecodes,
 // or waits.
+
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_NETWORK_H
+#define MICROPY_INCLUDED_BOARDS_PORT_NETWORK_H
 
 // At the start of the machine.
 void network_start(void);
@@ -21,3 +26,5 @@ void network_deinit(void);
 
 // When the heap has gone, and the sockets in it were closed: ends the connections that are left.
 void network_abort_connections(void);
+
+#endif // MICROPY_INCLUDED_BOARDS_PORT_NETWORK_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include <stdbool.h>
 
 #include "blocks.h"
@@ -15,7 +17,7 @@ static void for_each_flagged(unsigned int kind, void (*function)(mp_state_mem_ar
         for (size_t at = 0; at <= area->gc_last_used_block; at += FLAGS_IN_WORD) {
             uintptr_t left = flags[at / FLAGS_IN_WORD];
             for (size_t block = at; left != 0; ++block, left >>= 1) {
-                if ((left & 1) && block_kind(area, block) == kind) {
+                if ((left & 1) && blocks_kind(area, block) == kind) {
                     function(area, block);
                 }
             }
@@ -24,14 +26,14 @@ static void for_each_flagged(unsigned int kind, void (*function)(mp_state_mem_ar
 }
 
 static void hide(mp_state_mem_area_t *area, size_t block) {
-    block_set_kind(area, block, BLOCK_FREE);
+    blocks_set_kind(area, block, BLOCK_FREE);
 }
 
 static void show(mp_state_mem_area_t *area, size_t block) {
-    block_set_kind(area, block, BLOCK_TAIL);
-    if (block_kind(area, block - 1) != BLOCK_MARKED) {
+    blocks_set_kind(area, block, BLOCK_TAIL);
+    if (blocks_kind(area, block - 1) != BLOCK_MARKED) {
         // Nobody refers to it, and the collector frees it without a look at this flag.
-        block_set_flag(area, block, false);
+        blocks_set_flag(area, block, false);
     }
 }
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // A generator on SHA-256: each block of output is the hash of a secret state and a number, and
 // the state itself is replaced after each use. The state never comes back to what it was: it
 // begins with the clocks, the seed that QEMU puts into the device tree, and what the entropy

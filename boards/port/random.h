@@ -1,4 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // Random numbers that nobody can foretell, for os.urandom() and as the seed of module random.
+
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_RANDOM_H
+#define MICROPY_INCLUDED_BOARDS_PORT_RANDOM_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,3 +19,5 @@ void mp_hal_get_random(size_t size, uint8_t *target);
 void random_now(size_t size, uint8_t *target);
 
 uint32_t random_seed(void);
+
+#endif // MICROPY_INCLUDED_BOARDS_PORT_RANDOM_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // The line editor of MicroPython, which takes ASCII only and counts bytes. This one has UTF-8 put
 // into the line, takes whole characters out of it, and draws the line itself where bytes are not
 // columns.

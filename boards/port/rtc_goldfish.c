@@ -1,9 +1,13 @@
+// SPDX-License-Identifier: MIT
+
 // The wall clock on a goldfish RTC.
 
 #include "py/mpconfig.h"
 #include "hardware.h"
 
-#define RTC ((volatile uint32_t *)MICROPY_HW_RTC_BASE)
+#ifdef MICROPY_HW_RTC_GOLDFISH_BASE
+
+#define RTC ((volatile uint32_t *)MICROPY_HW_RTC_GOLDFISH_BASE)
 
 uint64_t rtc_time_ns(void) {
     // Reading the low half latches the high one.
@@ -11,3 +15,5 @@ uint64_t rtc_time_ns(void) {
     uint32_t high = RTC[1];
     return (uint64_t)high << 32 | low;
 }
+
+#endif

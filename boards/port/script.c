@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include <string.h>
 
 #include "py/compile.h"
@@ -23,9 +25,13 @@ bool script_is_loaded(void) {
 
 // The file opt/micropython/script of fw_cfg, or None.
 static mp_obj_t read_from_fw_cfg(void) {
+    #ifdef MICROPY_HW_FW_CFG_BASE
     mp_obj_t fw_cfg = mp_import_name(MP_QSTR_fw_cfg, mp_const_none, MP_OBJ_NEW_SMALL_INT(0));
     mp_obj_t name = mp_obj_new_str_from_cstr("opt/micropython/script");
     return mp_call_function_1(mp_load_attr(fw_cfg, MP_QSTR_read), name);
+    #else
+    return mp_const_none;
+    #endif
 }
 
 static void execute(const char *source, size_t len) {

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT
+
 // Included before all else of extmod/vfs_fat_file.c and extmod/vfs_lfs.c, which hand a position of
 // a file on in fewer bits than it may have.
 
-#ifndef SEEK_H
-#define SEEK_H
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_SEEK_H
+#define MICROPY_INCLUDED_BOARDS_PORT_SEEK_H
 
 #include "py/mperrno.h"
 #include "py/runtime.h"
@@ -29,4 +31,4 @@ static inline bool seek_is_too_far(intptr_t at) {
 #define lfs2_file_seek(fs, file, at, whence) \
     (seek_is_too_far(at) ? -MP_EINVAL : lfs2_file_seek(fs, file, at, whence))
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_SEEK_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // The callbacks of sockets (setsockopt(SOL_SOCKET, 20, callback)). MicroPython's sockets put them
 // into the scheduler's queue, where there is room for a few, and what finds none is lost. On this
 // port each socket has a mark of its own: that its callback is to be called.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // MicroPython's sockets, which are compiled here, and what those of Linux do beyond them. Their type
 // is made of their functions and of those here.
 

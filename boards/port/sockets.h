@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // What MicroPython's sockets and the functions that they call agree on.
 
-#ifndef PORT_SOCKETS_H
-#define PORT_SOCKETS_H
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_SOCKETS_H
+#define MICROPY_INCLUDED_BOARDS_PORT_SOCKETS_H
 
 #include "lwip/ip.h"
 #include "lwip/pbuf.h"
@@ -29,4 +31,4 @@
 // A pbuf for `length` bytes to be sent to `address` by UDP. Raises OSError if they are too many.
 struct pbuf *network_udp_new_datagram(const ip_addr_t *address, u16_t length);
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_SOCKETS_H

@@ -1,3 +1,9 @@
+// SPDX-License-Identifier: MIT
+
+// Not MicroPython's extmod/machine_timer.c and shared/runtime/softtimer.c: these lose a callback if
+// the scheduler's queue is full when a timer expires, and have no hard callbacks, no time shorter
+// than a millisecond, and no way to switch off a timer whose callback Ctrl-C has ended.
+
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "callback.h"
@@ -178,7 +184,7 @@ void timers_limit(unsigned int ms, void (*fn)(void)) {
     MICROPY_END_ATOMIC_SECTION(state);
 }
 
-static void timer_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
+static void machine_timer_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kind_t kind) {
     (void)kind;
     machine_timer_obj_t *self = MP_OBJ_TO_PTR(self_in);
     mp_printf(print, "Timer(-1, mode=%q, period=%u)",
@@ -202,7 +208,7 @@ static uint64_t parse_period(mp_obj_t period, mp_obj_t freq) {
     mp_raise_ValueError(MP_ERROR_TEXT("a timer needs a positive period or freq"));
 }
 
-static mp_obj_t timer_init(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
+static mp_obj_t machine_timer_init(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw_args) {
     enum { ARG_mode, ARG_period, ARG_freq, ARG_callback, ARG_hard };
     static const mp_arg_t allowed_args[] = {
         { MP_QSTR_mode,     MP_ARG_KW_ONLY | MP_ARG_INT, {.u_int = PERIODIC} },
@@ -228,15 +234,15 @@ static mp_obj_t timer_init(size_t n_args, const mp_obj_t *pos_args, mp_map_t *kw
     }
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_KW(timer_init_obj, 1, timer_init);
+static MP_DEFINE_CONST_FUN_OBJ_KW(machine_timer_init_obj, 1, machine_timer_init);
 
-static mp_obj_t timer_deinit(mp_obj_t self) {
+static mp_obj_t machine_timer_deinit(mp_obj_t self) {
     remove(MP_OBJ_TO_PTR(self));
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_1(timer_deinit_obj, timer_deinit);
+static MP_DEFINE_CONST_FUN_OBJ_1(machine_timer_deinit_obj, machine_timer_deinit);
 
-static mp_obj_t timer_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
+static mp_obj_t machine_timer_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
     const mp_obj_t *args) {
     if (n_args > 0 && mp_obj_get_int(args[0]) != -1) {
         mp_raise_ValueError(MP_ERROR_TEXT("all timers are virtual, with the id -1"));
@@ -248,26 +254,26 @@ static mp_obj_t timer_make_new(const mp_obj_type_t *type, size_t n_args, size_t 
         mp_map_t kw_args;
         mp_map_init_fixed_table(&kw_args, n_kw, args + n_args);
         mp_obj_t self_obj = MP_OBJ_FROM_PTR(self);
-        timer_init(1, &self_obj, &kw_args);
+        machine_timer_init(1, &self_obj, &kw_args);
     }
     return MP_OBJ_FROM_PTR(self);
 }
 
-static const mp_rom_map_elem_t timer_locals_table[] = {
-    { MP_ROM_QSTR(MP_QSTR_init), MP_ROM_PTR(&timer_init_obj) },
-    { MP_ROM_QSTR(MP_QSTR_deinit), MP_ROM_PTR(&timer_deinit_obj) },
+static const mp_rom_map_elem_t machine_timer_locals_dict_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_init), MP_ROM_PTR(&machine_timer_init_obj) },
+    { MP_ROM_QSTR(MP_QSTR_deinit), MP_ROM_PTR(&machine_timer_deinit_obj) },
     { MP_ROM_QSTR(MP_QSTR_ONE_SHOT), MP_ROM_INT(ONE_SHOT) },
     { MP_ROM_QSTR(MP_QSTR_PERIODIC), MP_ROM_INT(PERIODIC) },
 };
-static MP_DEFINE_CONST_DICT(timer_locals, timer_locals_table);
+static MP_DEFINE_CONST_DICT(machine_timer_locals_dict, machine_timer_locals_dict_table);
 
 MP_DEFINE_CONST_OBJ_TYPE(
     machine_timer_type,
     MP_QSTR_Timer,
     MP_TYPE_FLAG_NONE,
-    make_new, timer_make_new,
-    print, timer_print,
-    locals_dict, &timer_locals
+    make_new, machine_timer_make_new,
+    print, machine_timer_print,
+    locals_dict, &machine_timer_locals_dict
     );
 
 MP_REGISTER_ROOT_POINTER(struct _machine_timer_obj_t *machine_timers);

@@ -1,4 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // What the alarm of the clock is for: ending a sleep, machine.Timer, and the port's own ticks.
+
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_TIMERS_H
+#define MICROPY_INCLUDED_BOARDS_PORT_TIMERS_H
 
 #include <stdint.h>
 
@@ -17,3 +22,5 @@ void timers_tick(unsigned int period_ms, void (*fn)(void));
 
 // Calls `fn` in the interrupt, once, after `ms`, if there is no other call before; NULL for never.
 void timers_limit(unsigned int ms, void (*fn)(void));
+
+#endif // MICROPY_INCLUDED_BOARDS_PORT_TIMERS_H

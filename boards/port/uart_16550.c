@@ -1,9 +1,13 @@
+// SPDX-License-Identifier: MIT
+
 // The serial line on a 16550.
 
 #include "py/mpconfig.h"
 #include "hardware.h"
 
-#define UART ((volatile uint8_t *)MICROPY_HW_UART_BASE)
+#ifdef MICROPY_HW_UART_16550_BASE
+
+#define UART ((volatile uint8_t *)MICROPY_HW_UART_16550_BASE)
 
 enum {
     DATA = 0,
@@ -68,3 +72,5 @@ void uart_flush(void) {
     while (!(UART[LSR] & LSR_ALL_SENT)) {
     }
 }
+
+#endif

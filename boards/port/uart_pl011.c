@@ -1,9 +1,13 @@
+// SPDX-License-Identifier: MIT
+
 // The serial line on a PL011.
 
 #include "py/mpconfig.h"
 #include "hardware.h"
 
-#define UART ((volatile uint32_t *)MICROPY_HW_UART_BASE)
+#ifdef MICROPY_HW_UART_PL011_BASE
+
+#define UART ((volatile uint32_t *)MICROPY_HW_UART_PL011_BASE)
 
 // Offsets in words.
 enum {
@@ -63,3 +67,5 @@ void uart_flush(void) {
     while (UART[FR] & FR_BUSY) {
     }
 }
+
+#endif

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // Where the versions of MicroPython that this port is built with differ: 1.25 to the newest.
 
-#ifndef VERSIONS_H
-#define VERSIONS_H
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_VERSIONS_H
+#define MICROPY_INCLUDED_BOARDS_PORT_VERSIONS_H
 
 #include "py/mpconfig.h"
 
@@ -24,4 +26,4 @@
 // mbedTLS gets its random numbers from mp_hal_get_random() by MicroPython's own code.
 #define HAS_MBEDTLS_HARDWARE_POLL   MICROPYTHON_SINCE(1, 28)
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_VERSIONS_H

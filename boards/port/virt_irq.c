@@ -1,3 +1,10 @@
+// SPDX-License-Identifier: MIT
+
+// Not MicroPython's shared/runtime/mpirq.c: it does not mask an interrupt until its soft handler has
+// run, though the device asks until then; it loses a call of that if the scheduler's queue is full;
+// it has no handlers that run while callbacks have to wait; and it does not say that a hard handler
+// runs (callback_is_hard), by which files and drivers refuse it.
+
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "callback.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include <stdint.h>
 #include "py/mpconfig.h"
 #include "virtio_reset.h"

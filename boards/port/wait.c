@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "py/mperrno.h"
 #include "py/mphal.h"
 #include "py/runtime.h"

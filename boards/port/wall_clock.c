@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "shared/timeutils/timeutils.h"
@@ -55,23 +57,23 @@ static void set_datetime(mp_obj_t datetime) {
 
 // datetime([datetime]): gets or sets the time, as a tuple (year, month, day, weekday, hours,
 // minutes, seconds, microseconds). The weekday, 0 for Monday, is not looked at.
-static mp_obj_t rtc_datetime(size_t n_args, const mp_obj_t *args) {
+static mp_obj_t machine_rtc_datetime(size_t n_args, const mp_obj_t *args) {
     if (n_args == 1) {
         return get_datetime();
     }
     set_datetime(args[1]);
     return mp_const_none;
 }
-static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(rtc_datetime_obj, 1, 2, rtc_datetime);
+static MP_DEFINE_CONST_FUN_OBJ_VAR_BETWEEN(machine_rtc_datetime_obj, 1, 2, machine_rtc_datetime);
 
-static const mp_rom_map_elem_t rtc_locals_table[] = {
-    { MP_ROM_QSTR(MP_QSTR_datetime), MP_ROM_PTR(&rtc_datetime_obj) },
+static const mp_rom_map_elem_t machine_rtc_locals_dict_table[] = {
+    { MP_ROM_QSTR(MP_QSTR_datetime), MP_ROM_PTR(&machine_rtc_datetime_obj) },
 };
-static MP_DEFINE_CONST_DICT(rtc_locals, rtc_locals_table);
+static MP_DEFINE_CONST_DICT(machine_rtc_locals_dict, machine_rtc_locals_dict_table);
 
 static const mp_obj_base_t rtc_object = { &machine_rtc_type };
 
-static mp_obj_t rtc_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
+static mp_obj_t machine_rtc_make_new(const mp_obj_type_t *type, size_t n_args, size_t n_kw,
     const mp_obj_t *args) {
     (void)type;
     (void)args;
@@ -83,6 +85,6 @@ MP_DEFINE_CONST_OBJ_TYPE(
     machine_rtc_type,
     MP_QSTR_RTC,
     MP_TYPE_FLAG_NONE,
-    make_new, rtc_make_new,
-    locals_dict, &rtc_locals
+    make_new, machine_rtc_make_new,
+    locals_dict, &machine_rtc_locals_dict
     );

@@ -62,6 +62,8 @@ class Device(RegisterFile):
         self.order = "fifo"
         self.batches = True
         self.marks_writes = True
+        # How many bytes a length is short that is.
+        self.missing = 1
         self._misbehaviour = None
         self._misbehaviours_left = 0
         super().__init__(**options)
@@ -94,6 +96,11 @@ class Device(RegisterFile):
     def notified(self, index):
         self.rings[index].notifications += 1
         self.look(index)
+
+    def is_told(self, index, position):
+        at = self.rings[index].position
+        if position != at:
+            self.violate("N1", f"queue {index} was notified for {position:#x}, and is at {at:#x}")
 
     # Work.
 
@@ -247,7 +254,7 @@ class Device(RegisterFile):
         ring.push(chain, length)
 
     def _short_length(self, ring, chain, length):
-        ring.push(chain, max(0, length - 1))
+        ring.push(chain, max(0, length - self.missing))
 
     def _never_answers(self, ring, chain, length):
         pass

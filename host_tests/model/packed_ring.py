@@ -60,6 +60,12 @@ class PackedRing(Ring):
         """The wrap counter when descriptor `n` is made available, and used."""
         return n // self.size % 2 == 0
 
+    def go_on_from(self, idx):
+        # The ring is as the round before has left it.
+        for n in range(max(idx - self.size, 0), idx):
+            self._write_flags(n, AVAIL | USED if self._wrap(n) else 0)
+        super().go_on_from(idx)
+
     # Taking requests.
 
     def peek(self):
@@ -73,6 +79,10 @@ class PackedRing(Ring):
         last = _Descriptor(self.desc + self._place(self._after_next() - 1))
         return last.id
 
+    @property
+    def position(self):
+        return self.next_avail % self.size | self._wrap(self.next_avail) << 15
+
     def _after_next(self):
         n = self.next_avail
         while _Descriptor(self.desc + self._place(n)).flags & NEXT:
@@ -80,6 +90,11 @@ class PackedRing(Ring):
             if n == self.next_avail + self.size:
                 self._violate("P3", f"a list is longer than {self.size}")
         return n + 1
+
+    def skip(self):
+        for n in range(self.next_avail, self._after_next()):
+            self._take(n)
+        super().skip()
 
     def _is_available(self, n):
         """Whether the driver has made descriptor `n` available since the device last saw it."""
@@ -89,7 +104,10 @@ class PackedRing(Ring):
         flags = number(raw[_FLAGS:])
         if flags & (AVAIL | USED) == (AVAIL if self._wrap(n) else USED):
             return True
-        if (flags ^ number(before[_FLAGS:])) & (AVAIL | USED):
+        if flags & (AVAIL | USED) == (0 if self._wrap(n) else AVAIL | USED):
+            # As if it was used in the round before: the driver may end there what it has put.
+            self._known[self._place(n) : self._place(n) + DESC_SIZE] = raw
+        elif (flags ^ number(before[_FLAGS:])) & (AVAIL | USED):
             wrap = int(self._wrap(n))
             self._violate("P2", f"descriptor {n % self.size}: flags {flags:#x}, wrap is {wrap}")
         return False
@@ -114,7 +132,10 @@ class PackedRing(Ring):
         if head >= self.size:
             self._violate("P8", f"buffer ID {head} in a queue of {self.size}")
         if head in self.outstanding:
-            self._violate("P8", f"buffer ID {head}, which is of a buffer in flight")
+            if not self.astray:
+                self._violate("P8", f"buffer ID {head}, which is of a buffer in flight")
+            # The driver has it back, by a lie.
+            self.device.let_go_of(self, head)
 
     def _take(self, n):
         place = self._place(n)
@@ -184,13 +205,13 @@ class PackedRing(Ring):
     def set_used_idx(self, idx):
         """As of a Ring: all of them have what put_used() was given.
 
-        To go back is to go on with the wrap counter of the round before.
+        To go back is to go on with the wrap counter of the round before. There is one round only.
         """
         self.astray = True
         if idx < self.used_idx:
             self.used_idx -= self.size
             idx = self.used_idx + 1
-        for _ in range(min(idx - self.used_idx, self.size)):
+        for _ in range(min(idx - self.used_idx, max(self.size - 1, 1))):
             self._write_used(self.used_idx)
             self.used_idx += 1
 
@@ -247,12 +268,40 @@ class PackedRing(Ring):
         self._own_events = event.to_bytes(2, "little") + flags.to_bytes(2, "little")
         memory.dma_write(self.device_events, self._own_events)
 
+    # Where things are.
+
+    def addresses(self):
+        next_one = self.desc + self._place(self.next_avail)
+        used = self.desc + self._place(self.used_idx)
+        return {
+            "described": [next_one, next_one + 8],
+            "available": next_one + 12,
+            "suppression": self.device_events,
+            "asked": self.driver_events,
+            # Its flags.
+            "returned": used + _FLAGS,
+            "element": used + 8,
+        }
+
+    def is_drivers(self, address):
+        in_ring = self.desc <= address < self.desc + DESC_SIZE * self.size
+        of_descriptor = in_ring and (address - self.desc) % DESC_SIZE < 8
+        return of_descriptor or self.driver_events <= address < self.driver_events + 4
+
+    def is_element(self, address):
+        # The ID is in the word that shows it, and is read after that.
+        in_ring = self.desc <= address < self.desc + DESC_SIZE * self.size
+        return in_ring and (address - self.desc) % DESC_SIZE == 8
+
     # Misbehaviour.
 
     def put_rubbish(self, ahead, token, length):
         self.put_used(token, length)
         self.set_used_idx(self.used_idx + ahead)
         return [token & 0xFFFF]
+
+    def put_rubbish_into_events(self, value):
+        self._tell(value & 0xFFFF, value >> 16)
 
     @property
     def lost(self):

@@ -29,6 +29,7 @@ VERSION_1 = 1 << 32
 RING_PACKED = 1 << 34
 IN_ORDER = 1 << 35
 ORDER_PLATFORM = 1 << 36
+NOTIFICATION_DATA = 1 << 38
 RING_RESET = 1 << 40
 
 # Offset: name, direction, versions that have the register.
@@ -144,6 +145,9 @@ class RegisterFile(Witness):
 
     name = "device"
 
+    # What every modern device offers besides: tests have it for those with packed rings.
+    also_offers = 0
+
     def __init__(
         self,
         address=0x10001000,
@@ -163,7 +167,7 @@ class RegisterFile(Witness):
         if version == 1 and features >> 32:
             raise ValueError(f"a legacy device offers 32 feature bits, not {features:#x}")
         if version == 2 and offer_version_1:
-            features |= VERSION_1
+            features |= VERSION_1 | self.also_offers
         self.address = address
         self.version = version
         self.device_id = device_id
@@ -218,6 +222,9 @@ class RegisterFile(Witness):
 
     def notified(self, index):
         """The driver has notified queue `index`."""
+
+    def is_told(self, index, position):
+        """The driver has said that the next buffer of queue `index` will be at `position`."""
 
     def was_reset(self):
         """A reset is complete."""
@@ -469,10 +476,15 @@ class RegisterFile(Witness):
     def write_queue_notify(self, value):
         if not self.status & DRIVER_OK:
             self.violate("I10", f"queue {value} was notified before DRIVER_OK")
-        if value >= len(self.queues) or not self.queues[value].in_use:
-            self.violate("M16", f"queue {value} was notified, and is not set up")
+        # With it, the upper half says how far the driver is (2.9).
+        has_data = self.driver_features & NOTIFICATION_DATA
+        index = value & 0xFFFF if has_data else value
+        if index >= len(self.queues) or not self.queues[index].in_use:
+            self.violate("M16", f"queue {index} was notified, and is not set up")
         if not self.status & NEEDS_RESET:
-            self.notified(value)
+            self.notified(index)
+            if has_data:
+                self.is_told(index, value >> 16)
 
     # Queues of a modern device (4.2.3.2).
 

@@ -1,6 +1,7 @@
 """What both formats of a virtqueue have, on the device's side: requests, and their way back."""
 
 import contextlib
+from collections import OrderedDict
 
 import memory
 
@@ -98,7 +99,8 @@ class Ring:
         self.notify_after = 0
         self.suppressed = False
         self.notifications = 0
-        self.outstanding = {}
+        # In a MicroPython, where the models of devices on the board run, others have no order.
+        self.outstanding = OrderedDict()
         self.used_idx = 0
         self.next_avail = 0
         self.astray = False
@@ -111,6 +113,11 @@ class Ring:
         """Count from `idx` on, as after that many entries; the driver has to do the same."""
         self.next_avail = self.used_idx = idx
         self.ask_for_notification()
+
+    @property
+    def position(self):
+        """Where the next buffer will be, as a notification says it (2.9)."""
+        raise NotImplementedError
 
     # Taking requests.
 
@@ -247,6 +254,26 @@ class Ring:
         """Say when to notify next, after the device has taken what was available."""
         raise NotImplementedError
 
+    # Where things are, for tests of the order in which the driver does them.
+
+    def addresses(self):
+        """The addresses of words and halves of words, by name.
+
+        "available" is what the driver writes to make the next request available, and "described"
+        what it writes before; "asked" is where it asks for interrupts, "suppression" where it
+        looks whether to notify. "returned" is where it looks for the next used element, and
+        "element" where it reads that first.
+        """
+        raise NotImplementedError
+
+    def is_drivers(self, address):
+        """Whether the driver wrote that, and need not read it."""
+        raise NotImplementedError
+
+    def is_element(self, address):
+        """Whether that is of a used element, and not what shows that it is there."""
+        raise NotImplementedError
+
     # Misbehaviour.
 
     def put_used(self, head, length):
@@ -259,6 +286,10 @@ class Ring:
 
     def put_rubbish(self, ahead, token, length):
         """As these two, `ahead` from where the ring is; the heads that the driver may believe."""
+        raise NotImplementedError
+
+    def put_rubbish_into_events(self, value):
+        """Write `value`, of 32 bits, where the device says when it is to be notified."""
         raise NotImplementedError
 
     @property

@@ -29,7 +29,7 @@ class SplitRing(Ring):
         self.avail = avail
         self.used = used
         self.avail_seen = 0
-        # With IN_ORDER, the descriptor that the driver has to take next.
+        # With IN_ORDER, the descriptor that the driver has to take next; None is any.
         self._next_desc = 0
         self._hidden = False
 
@@ -46,8 +46,16 @@ class SplitRing(Ring):
         self._check_flags()
         return number(memory.dma_read(self.avail + 4 + 2 * (self.next_avail % self.size), 2))
 
+    @property
+    def position(self):
+        return self.next_avail
+
     def _after_next(self):
         return (self.next_avail + 1) & 0xFFFF
+
+    def skip(self):
+        super().skip()
+        self._next_desc = None
 
     def _avail_idx(self):
         idx = number(memory.dma_read(self.avail + 2, 2))
@@ -89,7 +97,7 @@ class SplitRing(Ring):
             if index in other.indexes:
                 both = f"{other.head} and {chain.head}"
                 self._violate("G11", f"descriptor {index} is in the chains {both}")
-        if self.in_order and index != self._next_desc:
+        if self.in_order and self._next_desc not in (None, index):
             self._violate("S13", f"descriptor {index}, with IN_ORDER {self._next_desc} is next")
         self._next_desc = (index + 1) % self.size
         chain.indexes.append(index)
@@ -170,6 +178,26 @@ class SplitRing(Ring):
             event = (self.next_avail + ahead) & 0xFFFF
             memory.dma_write(self.used + 4 + 8 * self.size, event.to_bytes(2, "little"))
 
+    # Where things are.
+
+    def addresses(self):
+        place, used_place = self.next_avail % self.size, self.used_idx % self.size
+        events = self.event_idx
+        return {
+            "described": [self.desc + 8, self.avail + 4 + 2 * place],
+            "available": self.avail + 2,
+            "suppression": self.used + 4 + 8 * self.size if events else self.used,
+            "asked": self.avail + 4 + 2 * self.size if events else self.avail,
+            "returned": self.used + 2,
+            "element": self.used + 4 + 8 * used_place,
+        }
+
+    def is_drivers(self, address):
+        return self.desc <= address < self.used
+
+    def is_element(self, address):
+        return self.used + 4 <= address < self.used + 4 + 8 * self.size
+
     # Misbehaviour.
 
     def put_rubbish(self, ahead, token, length):
@@ -179,6 +207,12 @@ class SplitRing(Ring):
         shown = range(first, first + min(max(ahead, 0), self.size))
         places = [self.used + 4 + 8 * (position % self.size) for position in shown]
         return [number(memory.dma_read(place, 4)) for place in places]
+
+    def put_rubbish_into_events(self, value):
+        raw = value.to_bytes(4, "little")
+        memory.dma_write(self.used, raw[:2])
+        if self.event_idx:
+            memory.dma_write(self.used + 4 + 8 * self.size, raw[2:])
 
     @property
     def lost(self):

@@ -13,6 +13,8 @@ _levels = {}
 _handlers = {}
 _servers = {}
 _masked = set()
+# Messages that have come and are not served yet.
+_sent = set()
 # Numbers whose handler is to be called as a callback.
 _to_call = set()
 
@@ -27,11 +29,16 @@ def install(monkeypatch):
 
 def reset():
     """No lines and no handlers."""
+    # Not before the guest's modules are in the place of Python's.
+    from mpy_virtio.transport import lines
+
     _levels.clear()
     _handlers.clear()
     _servers.clear()
     _masked.clear()
+    _sent.clear()
     _to_call.clear()
+    lines._lines.clear()
 
 
 def connect(number, level):
@@ -41,9 +48,16 @@ def connect(number, level):
 
 def changed(number):
     """The device may have asserted line `number`."""
-    if number in _handlers and number not in _masked and _levels[number]():
+    asserted = number in _sent or number in _levels and _levels[number]()
+    if number in _handlers and number not in _masked and asserted:
         _masked.add(number)
         micropython.schedule_node(_run, number)
+
+
+def send(number):
+    """A device has sent message `number`."""
+    _sent.add(number)
+    changed(number)
 
 
 def connected(number):
@@ -74,6 +88,7 @@ def serve_masked():
 
 
 def _serve(number):
+    _sent.discard(number)
     try:
         serve = _servers.get(number)
         if number in _handlers and (serve is None or serve(number)):

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from target.facts import HERE
 from tools import BOARD, ROOT, disk, emulators, firmware, qemu
 from tools.board import Board
 from tools.network import tap
@@ -31,17 +32,17 @@ def pytest_collection_modifyitems(config, items):
 
 
 @contextmanager
-def skipping_without_its_qemu():
-    """Skips a test where the `with` block asks for a QEMU that cannot be had."""
+def skipping_what_is_not_there():
+    """Skips a test where the `with` block asks for what the machine or its QEMU has not got."""
     try:
         yield
-    except emulators.Missing as error:
+    except (emulators.Missing, qemu.Lacking) as error:
         pytest.skip(str(error))
 
 
 def pytest_runtest_setup():
-    with skipping_without_its_qemu():
-        emulators.beginning(qemu.MACHINES[BOARD].emulator)
+    with skipping_what_is_not_there():
+        emulators.beginning(HERE.emulator)
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +73,7 @@ def board(request):
 
         def start(firmware=None, **options):
             firmware = firmware or request.getfixturevalue("firmware_elf")
-            with skipping_without_its_qemu():
+            with skipping_what_is_not_there():
                 return boards.enter_context(Board(firmware, BOARD, **options))
 
         yield start
@@ -84,10 +85,11 @@ def forged(board):
 
     def start(script, **options):
         b = board(**options)
-        model = ROOT / "host_tests/model"
-        forge = ON_BOARD / "forged.py"
-        for source in (forge, model / "ring.py", model / "split_ring.py", ON_BOARD / script):
-            b.exec(source.read_text())
+        b.exec((ON_BOARD / "forged.py").read_text())
+        for name in ("ring", "split_ring", "packed_ring"):
+            source = (ROOT / f"host_tests/model/{name}.py").read_text()
+            b.exec(f"load({name!r}, {source!r})")
+        b.exec((ON_BOARD / script).read_text())
         return b
 
     return start

@@ -1,17 +1,12 @@
 """Where QEMU puts the VirtIO devices of the board that is tested."""
 
-from tools import BOARD
+from target.facts import HERE
+from tools import qemu
 
-RISCV = (0x10001000, 8, 0x1000)
-ARM = (0x0A000000, 32, 0x200)
-
-# Address of the first slot, count, and stride in bytes.
-BASE, COUNT, STRIDE = {
-    "VIRT_RV32": RISCV,
-    "VIRT_RV64": RISCV,
-    "VIRT_ARM": ARM,
-    "VIRT_AARCH64": ARM,
-}[BOARD]
+# Address of the first slot, count, stride in bytes, and number of the first one's interrupt.
+BASE, COUNT, STRIDE, IRQ = (
+    HERE.number(f"MICROPY_HW_VIRTIO_{name}") for name in ("BASE", "COUNT", "STRIDE", "IRQ")
+)
 
 
 def slot(number):
@@ -20,3 +15,10 @@ def slot(number):
     The first of them has the highest slot.
     """
     return BASE + (COUNT - 1 - number) * STRIDE
+
+
+def name(number):
+    """What the board calls the device that is the `number`-th on QEMU's command line."""
+    if not qemu.bus():
+        return f"{slot(number):#x}"
+    return f"00:{qemu.place_on_bus(number + 1, qemu.bus()):02x}.0"

@@ -2,16 +2,13 @@
 
 import pytest
 
-from tools import BOARD, qemu
+from target.facts import HERE, IS_VIRT, ON_ARM
+from tools import qemu
 
-pytestmark = pytest.mark.skipif(
-    BOARD not in ("VIRT_ARM", "VIRT_AARCH64"), reason="these are of the Arm boards"
-)
+pytestmark = pytest.mark.skipif(not (ON_ARM and IS_VIRT), reason="these are Arm's virt")
 
 # The a64fx knows GICv3, whatever the machine has.
-CPUS = {"VIRT_ARM": ["cortex-a7", "max"], "VIRT_AARCH64": ["cortex-a72", "a64fx", "max"]}.get(
-    BOARD, []
-)
+CPUS = {32: ["cortex-a7", "max"], 64: ["cortex-a72", "a64fx", "max"]}[HERE.bits]
 
 VARIANTS = [
     *(["-cpu", cpu] for cpu in CPUS),
@@ -77,7 +74,14 @@ def test_a_reset_that_the_machine_cannot_do_is_told(board, tmp_path):
     script.write_text("import machine\nmachine.reset()")
     b = board(script=script, extra=["-machine", "secure=on"])
     assert b.wait() == 1
-    assert b"it cannot be reset" in b.output
+    assert b"This machine cannot be reset: " in b.output
+
+
+def test_an_end_that_the_machine_cannot_do_is_told(board, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("raise SystemExit(0)")
+    extra = ["-machine", "secure=on", "-semihosting-config", "enable=off"]
+    board(script=script, extra=extra).read_until(b"This machine cannot be switched off: ")
 
 
 def test_without_semihosting_the_lost_exit_status_is_told(board, tmp_path):

@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from target.slots import slot
+from target.slots import name
 from tools import qemu
 from tools.board import BoardError
 
@@ -148,7 +148,7 @@ def test_a_mib_is_one_request(disk_on):
 
 def test_larger_blocks_than_the_disks_own(disk_on, legacy):
     b, path = disk_on(make="virtio.Block(block_size=16384)", legacy=legacy)
-    assert b.exec("print(disk)") == f"<Block {slot(0):#x}, 64 blocks of 16384 bytes>\n"
+    assert b.exec("print(disk)") == f"<Block {name(0)}, 64 blocks of 16384 bytes>\n"
     content = path.read_bytes()
     printed = b.exec("""
         buf = bytearray(16384)
@@ -244,7 +244,7 @@ def test_a_disk_that_grows_and_shrinks(disk_on, legacy):
         wait_for(lambda: disk.capacity == {2 * SECTORS})
         print(disk, disk.ioctl(4, 0), disk.readblocks({2 * SECTORS - 1}, buf))
     """)
-    assert printed == f"<Block {slot(0):#x}, 4096 blocks of 512 bytes> 4096 0\n"
+    assert printed == f"<Block {name(0)}, 4096 blocks of 512 bytes> 4096 0\n"
     b.qmp("block_resize", device="drive0", size=100 * 512)
     printed = b.exec("""
         wait_for(lambda: disk.capacity == 100)
@@ -284,10 +284,14 @@ def test_a_sparse_disk_of_more_than_2_tib(board, tmp_path, legacy):
             assert file.read(512).rstrip(b"\0") == text
 
 
-def test_a_packed_ring_on_offer_is_not_taken(disk_on):
+def test_a_packed_ring_is_taken_unless_it_is_not_wanted(disk_on):
     b, path = disk_on("packed=on")
-    offered, taken = b.exec("""
-        print(bool(disk.transport.read_device_features() >> 34 & 1), disk.features >> 34 & 1)
-    """).split()
-    assert (offered, taken) == ("True", "0")
-    b.exec("buf = bytearray(512)\nassert disk.readblocks(1, buf) == 0")
+    printed = b.exec("""
+        for packed in (True, False):
+            disk = virtio.Block(disk.transport, packed=packed)
+            buf = bytearray(512)
+            assert disk.readblocks(1, buf) == 0
+            print(disk._queue.packed, disk.features >> 34 & 1, binascii.crc32(buf))
+    """)
+    crc = zlib.crc32(path.read_bytes()[512:1024])
+    assert printed.splitlines() == [f"True 1 {crc}", f"False 0 {crc}"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from target.facts import needs_fw_cfg, needs_rtc
 from tools import disk, qemu
 from tools.board import BoardError
 
@@ -15,6 +16,7 @@ FIRST = calendar.timegm((1601, 1, 1, 0, 0, 0))
 LAST = calendar.timegm((2999, 12, 31, 23, 59, 59))
 
 
+@needs_rtc
 def test_wall_time_is_the_hosts(board):
     b = board()
     before = time.time()
@@ -229,6 +231,7 @@ def test_reset_of_the_machine(board, by):
     b.read_until(b"\r\nTrue\r\n")
 
 
+@needs_fw_cfg
 def test_unique_id_is_qemus_uuid(board):
     uuid = "00112233-4455-6677-8899-aabbccddeeff"
     b = board(extra=["-uuid", uuid])

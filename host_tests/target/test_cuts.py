@@ -3,8 +3,12 @@
 import os
 import random
 
+import pytest
+
 from tools import BOARD
 from tools.cuts.__main__ import cut
+
+pytestmark = pytest.mark.alike
 
 CUTS = 100
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from target.slots import slot
+from target.slots import name
 from tools import qemu
 from tools.board import BoardError
 
@@ -31,7 +31,7 @@ def test_read_only_disk_refuses_writes(board, tmp_path, legacy):
     before = path.read_bytes()
     b = disk_on(board, qemu.Drive(path, readonly=True), legacy)
     assert b.exec("print(disk, disk.read_only, disk.writeblocks(0, buf))") == (
-        f"<Block {slot(0):#x}, 2048 blocks of 512 bytes, read-only> True -30\n"
+        f"<Block {name(0)}, 2048 blocks of 512 bytes, read-only> True -30\n"
     )
     with pytest.raises(BoardError, match="EROFS"):
         b.exec("disk.write(0, buf)")

@@ -23,7 +23,8 @@ def test_a_device_that_only_the_newer_has(board, legacy):
         import mpy_virtio as virtio
         transport = virtio.probe()[0]
         print(bool(transport.read_device_features() >> {IN_ORDER} & 1))
-        rng = virtio.Entropy(transport)
+        # QEMU 10.0 writes beyond its memory where a queue in order is longer than it was made.
+        rng = virtio.Entropy(transport, queue_size=8)
         print(len(set(rng.read(16) for _ in range(100))))
     """)
     assert printed == f"{not legacy}\n100\n"

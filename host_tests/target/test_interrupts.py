@@ -6,12 +6,12 @@ import subprocess
 from uctypes import addressof
 
 from mpy_virtio import port, slots
-from target.slots import BASE, COUNT, STRIDE
-from tools import BOARD, emulators, qemu
+from target.facts import HERE, needs_device_tree
+from target.slots import BASE, COUNT, IRQ, STRIDE
+from tools import emulators, qemu
 
 SLOW_DISK = "throttling.iops-total=20"
 SLOW_ENTROPY = f"{qemu.ENTROPY},max-bytes=64,period=200"
-FIRST_INTERRUPT = 1 if BOARD.startswith("VIRT_RV") else 48
 
 HELPERS = """
     import gc, machine, micropython, time
@@ -34,9 +34,10 @@ def noise(tmp_path, sectors=2048):
 
 
 def expected_slots():
-    return [(BASE + n * STRIDE, FIRST_INTERRUPT + n) for n in range(COUNT)]
+    return [(BASE + n * STRIDE, IRQ + n) for n in range(COUNT)]
 
 
+@needs_device_tree
 def test_the_device_tree_says_where_the_slots_are_and_how_they_interrupt(board):
     printed = board().exec("""
         from mpy_virtio import port, slots
@@ -47,12 +48,12 @@ def test_the_device_tree_says_where_the_slots_are_and_how_they_interrupt(board):
     assert printed == f"True {expected_slots()}\n{expected_slots()}\n"
 
 
+@needs_device_tree
 def test_a_tree_that_qemu_dumps(tmp_path, monkeypatch):
-    machine = qemu.MACHINES[BOARD]
     path = tmp_path / "machine.dtb"
     dump = ["-machine", f"dumpdtb={path}", "-display", "none"]
-    qemu_itself = emulators.beginning(machine.emulator)
-    subprocess.run([*qemu_itself, *machine.arguments, *dump], check=True)
+    qemu_itself = emulators.beginning(HERE.emulator)
+    subprocess.run([*qemu_itself, *HERE.arguments, *dump], check=True)
     blob = bytearray(path.read_bytes())
     monkeypatch.setattr(port, "DEVICE_TREE", addressof(blob))
     monkeypatch.setattr(slots, "_runs_of_tree", None)
@@ -157,10 +158,10 @@ def test_a_wait_ends_with_the_interrupt(prepared, tmp_path, legacy):
             disk = virtio.Block()
             interrupts = 0
             ack = disk.transport.ack_interrupt
-            def counting():
+            def counting(number):
                 global interrupts
                 interrupts += 1
-                return ack()
+                return ack(number)
             disk.transport.ack_interrupt = counting
             buf = bytearray(512)
             for n in range(20):
@@ -187,8 +188,8 @@ def test_a_wait_inside_of_a_handler(prepared, tmp_path, legacy):
     """)
 
 
-# A storm. Legacy differs by nothing that takes long to show.
-SECONDS = {True: 4, False: 60}
+# A storm. Neither legacy nor another ring differs by anything that takes long to show.
+SECONDS = {True: 4, False: 4 if qemu.rings() else 60}
 
 
 def test_a_storm_of_interrupts_loses_and_leaks_nothing(prepared, tmp_path, legacy):
@@ -267,6 +268,7 @@ def test_a_storm_of_interrupts_loses_and_leaks_nothing(prepared, tmp_path, legac
     printed = b.exec(storm, timeout=SECONDS[legacy] + 30)
     result, leaked = printed.splitlines()
     assert result == "(True, True, 0) 0 True"
-    # What is left on the stack may keep an object or two.
-    assert abs(int(leaked)) < 1024
+    # The collector takes any word for a pointer. An indirect table keeps the buffers that it named
+    # last, an old word on the stack a reader: in all not more than each of the four once.
+    assert abs(int(leaked)) < 4 * 1024
     assert b.exec("print(disk.readblocks(0, buf), binascii.crc32(buf) == sums[0])") == "0 True\n"

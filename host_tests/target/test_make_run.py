@@ -3,6 +3,7 @@
 import socket
 import time
 
+from target.facts import needs_device_tree
 from tools import BOARD, disk
 
 
@@ -34,6 +35,21 @@ def test_without_a_terminal_the_demo_runs(make_run):
     status, shown = make_run()
     assert status == 0
     assert "v2 block" in shown and "/hello.py" in shown
+
+
+@needs_device_tree
+def test_devices_on_pci(make_run, tmp_path):
+    script = tmp_path / "pci.py"
+    script.write_text(
+        "import mpy_virtio as virtio, os\n"
+        "for transport in virtio.probe(): print(transport.name, transport.device_type)\n"
+        "print(os.listdir('/'), len(virtio.Entropy().read(20)))\n"
+        "print(os.uname().machine, virtio.Net().transport.name)\n"
+    )
+    status, shown = make_run(BUS="pci", SCRIPT=script)
+    assert status == 0
+    assert "00:1d.0 network\n00:1e.0 entropy\n00:1f.0 block\n" in shown
+    assert "'hello.py'] 20\n" in shown and " 00:1d.0\n" in shown
 
 
 def test_a_script_that_raises_fails_and_shows_its_traceback(make_run, tmp_path):

@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from target.slots import slot
-from tools import BOARD, qemu
+from target.facts import HERE
+from target.slots import name
+from tools import qemu
 from tools.board import BoardError
 from tools.network.gateway import gateway
 from tools.network.switch import Switch
@@ -139,7 +140,7 @@ def test_many_frames_each_way(board, wire, legacy):
     b.finish()
 
 
-@pytest.mark.skipif(BOARD not in ("VIRT_RV32", "VIRT_ARM"), reason="its addresses take heap")
+@pytest.mark.skipif(HERE.bits == 64, reason="its addresses take heap")
 def test_nothing_is_allocated_for_a_frame(board, wire, legacy):
     b = board(devices=[CARD], legacy=legacy, extra=wire.arguments)
     b.exec(TAKE_OVER)
@@ -314,7 +315,7 @@ except virtio.errors.FramesTaken as error:
 """
     )
     assert said == (
-        f"True True {MAC}\nnetwork.LAN takes what device {slot(0):#x} receives: "
+        f"True True {MAC}\nnetwork.LAN takes what device {name(0)} receives: "
         "Net(transport) makes a driver that has it itself\n"
     )
 
@@ -332,7 +333,12 @@ def test_without_an_answer_it_is_not_connected(board, wire):
 
 
 def test_the_cable(board):
-    b = board(devices=[CARD.replace("net0", "net0,id=card")], extra=USER)
+    card = f"{CARD},id=card"
+    if "in_order" in qemu.rings():
+        # QEMU 10.0 drops the frames that wait when the cable comes back. In order it looks for
+        # them among those that it has taken, and may never end.
+        card += ",in_order=off"
+    b = board(devices=[card], extra=USER)
     assert b.exec(CONNECT + "print(nic.status(), nic.link())") == "3 True\n"
     b.exec("import mpy_virtio\ntold = []\nmpy_virtio.Net().irq(told.append)")
     for _ in range(3):

@@ -7,9 +7,10 @@ import time
 
 import pytest
 
+from target.facts import HERE
 from target.servers import Server, echo, free_port, reset, silent
 from target.test_net import MAC, Wire
-from tools import BOARD, qemu
+from tools import qemu
 from tools.network import packets
 from tools.network.authority import make_authority, make_certificate
 
@@ -20,7 +21,7 @@ CONNECTIONS = int(os.environ.get("CONNECTIONS") or 300)
 WARM_UP = 300
 
 # Four words.
-HEAP_BLOCK = 32 if BOARD in ("VIRT_RV64", "VIRT_AARCH64") else 16
+HEAP_BLOCK = 4 * HERE.bits // 8
 
 CONNECT = """
 import asyncio, gc, network, select, socket, ssl, time
@@ -308,8 +309,10 @@ def test_a_soft_reset_ends_all_sockets(online):
 
 
 def test_a_cable_that_comes_and_goes_only_delays(board):
+    # Where the ring is packed, QEMU up to 10 miscounts when it has no cable to send on: the card
+    # sends nothing more, or says "Virtqueue size exceeded" and gives up.
     b = board(
-        devices=[f"virtio-net-device,netdev=net0,id=card,mac={MAC}"],
+        devices=[f"virtio-net-device,netdev=net0,id=card,mac={MAC},packed=off"],
         extra=["-netdev", "user,id=net0"],
     )
     b.exec(CONNECT)

@@ -11,6 +11,7 @@ import urllib.request
 
 import pytest
 
+from target.facts import HERE
 from target.servers import Server, free_port
 from tools import disk
 from tools.network.authority import make_authority, make_certificate
@@ -35,7 +36,7 @@ def test_web_server(make_run):
     here = f"http://127.0.0.1:{port}"
     with urllib.request.urlopen(f"{here}/", timeout=30) as answer:
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-        assert "<h1>QEMU virt with " in answer.read().decode()
+        assert f" with {HERE.mcu}</h1>" in answer.read().decode()
     with urllib.request.urlopen(f"{here}/status.json", timeout=30) as answer:
         assert json.load(answer)["free"] > 1 << 20
     with pytest.raises(urllib.error.HTTPError, match="404"):

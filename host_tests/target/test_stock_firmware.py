@@ -91,6 +91,50 @@ def test_frames(board, stock_elf, legacy):
     wire.close()
 
 
+@pytest.fixture
+def on_pci(board, stock_elf, tmp_path):
+    image = tmp_path / "disk.img"
+    image.write_bytes(random.Random(7).randbytes(1 << 18))
+    drive = ["-drive", f"file={image},format=raw,if=none,id=d"]
+    devices = ["virtio-blk-pci,drive=d,addr=2", "virtio-rng-pci,addr=3"]
+    b = board(stock_elf, devices=devices, extra=drive)
+    b.image = image
+    b.exec(PCI)
+    return b
+
+
+PCI = """
+    import mpy_virtio as virtio
+    import mpy_virtio.pci
+    mpy_virtio.pci.add_host(0x30000000, (0x40000000, 0x80000000))
+"""
+
+
+def test_devices_on_pci(on_pci):
+    before = on_pci.image.read_bytes()
+    printed = on_pci.exec("""
+        print(virtio.probe())
+        disk, rng = virtio.Block(), virtio.Entropy()
+        buf = bytearray(1024)
+        print(disk.readblocks(100, buf), buf[:8] + buf[-8:], disk.writeblocks(200, b"pci" * 200))
+        print(len(set(rng.read(16))) > 1, disk.transport.has_interrupts)
+    """)
+    read = bytearray(before[51200:51208] + before[52216:52224])
+    found = (("00:02.0", "block"), ("00:03.0", "entropy"))
+    names = ", ".join(f"<PCITransport {name} {kind}, status 0>" for name, kind in found)
+    assert printed == f"[{names}]\n0 {read} 0\nTrue False\n"
+    assert on_pci.image.read_bytes()[102400:103000] == b"pci" * 200
+
+
+def test_devices_on_pci_of_before_a_soft_reset_do_not_reach_memory(on_pci):
+    is_master = "print(mpy_virtio.pci.functions()[1].read(4, 2) & 4)"
+    assert on_pci.exec(f"disk = virtio.Block()\n{is_master}") == "4\n"
+    on_pci.soft_reset()
+    assert on_pci.exec("from machine import mem32\nprint(mem32[0x30010004] & 4)") == "4\n"
+    on_pci.exec(PCI)
+    assert on_pci.exec(is_master) == "0\n"
+
+
 def test_a_wait_is_bounded_without_a_clock(stock):
     assert (
         stock.exec("""

@@ -9,6 +9,8 @@ from tools import BOARD
 from tools.stress import FILE_SYSTEMS
 from tools.stress.campaign import stress
 
+pytestmark = pytest.mark.alike
+
 INTERRUPTS = 300
 CALLBACKS = 10_000
 

@@ -7,14 +7,12 @@ and what it makes of the device's answers goes into a log, and the logs of both 
 
 import pytest
 
-from tools import BOARD
+from target.facts import needs_emitter
 
 # How many walks there are of each kind.
 WALKS = {"Queue": 14, "Disk": 24, "Cards": 20, "Rng": 2}
 
-pytestmark = pytest.mark.skipif(
-    BOARD not in ("VIRT_RV32", "VIRT_ARM"), reason="only these have an emitter for viper"
-)
+pytestmark = needs_emitter
 
 
 @pytest.fixture

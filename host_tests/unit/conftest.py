@@ -12,10 +12,12 @@ import pytest
 from hypothesis import settings
 from machine import mem16
 
-from model import NEVER, Device
+from model import NEVER, Device, RegisterFile
+from model.registers import RING_PACKED
 from mpy_virtio import port
-from mpy_virtio.queue import frames_bytecode, frames_viper, hot_bytecode, hot_viper
-from mpy_virtio.queue.split import VirtQueue
+from mpy_virtio.queue import hot, memory_bytecode, memory_viper
+from mpy_virtio.queue.source import words
+from mpy_virtio.queue.virtqueue import VirtQueue
 from mpy_virtio.transport import base
 from mpy_virtio.transport.mmio import MMIOTransport
 
@@ -32,14 +34,12 @@ def pytest_configure(config):
     config.addinivalue_line(
         "markers", "mutants: break the package on purpose, to see that its tests notice (slow)"
     )
-
-
-def pytest_terminal_summary(terminalreporter):
-    """Show what tests have to say, when they passed."""
-    for report in terminalreporter.stats.get("passed", ()):
-        for name, value in report.user_properties:
-            if name == "summary":
-                terminalreporter.write_line(f"{report.nodeid}: {value}")
+    config.addinivalue_line(
+        "markers", "own_rings(why): the test says itself which format its rings have"
+    )
+    config.addinivalue_line(
+        "markers", "needs_guard: what is interrupted is whole by the guard only"
+    )
 
 
 class Echo(Device):
@@ -64,10 +64,9 @@ class Echo(Device):
         return size
 
 
-TWINS = {"viper": hot_viper, "bytecode": hot_bytecode}
-TWIN_NAMES = [module.__name__ for module in TWINS.values()]
-FRAMES_TWINS = {"viper": frames_viper, "bytecode": frames_bytecode}
-FRAMES_TWIN_NAMES = [module.__name__ for module in FRAMES_TWINS.values()]
+# What modern devices offer.
+RINGS = {"split": 0, "packed": RING_PACKED}
+TWINS = {"viper": memory_viper, "bytecode": memory_bytecode}
 HAVE_QUEUES = ("mpy_virtio.cache", "mpy_virtio.device.", "mpy_virtio.queue.")
 
 
@@ -81,15 +80,41 @@ def has_queues(module):
 
 
 def pytest_generate_tests(metafunc):
-    """What may go through a queue is tested with both twins of its hot path."""
+    """What may go through a queue is tested on both rings, with both twins of their hot path."""
     if has_queues(metafunc.module) or "set_up_queue" in metafunc.fixturenames:
         metafunc.fixturenames.append("twin")
         metafunc.parametrize("twin", TWINS, indirect=True)
+        marker = metafunc.definition.get_closest_marker
+        if not marker("own_rings"):
+            metafunc.fixturenames.append("ring")
+            metafunc.parametrize("ring", RINGS, indirect=True)
         # The long walks have the guard only.
-        hostile = metafunc.definition.get_closest_marker("hostile")
-        if {"at_jump", "ctrl_c"} & set(metafunc.fixturenames) and not hostile:
+        only_guarded = marker("hostile") or marker("needs_guard")
+        if {"at_jump", "ctrl_c"} & set(metafunc.fixturenames) and not only_guarded:
             metafunc.fixturenames.append("guarded")
             metafunc.parametrize("guarded", [True, False], ids=["guarded", "unguarded"])
+
+
+def pytest_collection_modifyitems(config, items):
+    """Packed rings have what is their own.
+
+    Legacy devices have split rings only. What is interrupted at a jump differs where the ring's
+    own code has jumps, which viper has not, and where no guard holds them back.
+    """
+
+    def is_superfluous(item):
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        if params.get("ring") != "packed":
+            return False
+        if "guarded" in params and (params["guarded"] or params["twin"] == "viper"):
+            return True
+        options = [params, *(value for value in params.values() if isinstance(value, dict))]
+        return any(one.get("version") == 1 for one in options)
+
+    superfluous = [item for item in items if is_superfluous(item)]
+    if superfluous:
+        config.hook.pytest_deselected(items=superfluous)
+        items[:] = [item for item in items if not is_superfluous(item)]
 
 
 # What the package has on a firmware without a guard.
@@ -120,31 +145,28 @@ def with_guard(request):
 
 @pytest.fixture
 def twin(request):
-    """The twin of the hot path that all queues have which are made in a test."""
-    chosen = TWINS[request.param]
+    """The emitter of the hot path that all queues have which are made in a test."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in [m for n, m in sys.modules.items() if n.startswith("mpy_virtio.")]:
-            if hasattr(module, "twin"):
-                patch.setattr(module, "twin", chosen)
-                for name, value in list(vars(module).items()):
-                    if getattr(value, "__module__", None) in TWIN_NAMES:
-                        patch.setattr(module, name, getattr(chosen, value.__name__))
-            if hasattr(module, "frames_twin"):
-                frames_twin = FRAMES_TWINS[request.param]
-                patch.setattr(module, "frames_twin", frames_twin)
-                for name, value in list(vars(module).items()):
-                    if getattr(value, "__module__", None) in FRAMES_TWIN_NAMES:
-                        patch.setattr(module, name, getattr(frames_twin, value.__name__))
-        patch.setattr(chosen, "LOOKS", 3)
-        yield chosen
+        patch.setattr(hot, "emitter", request.param)
+        patch.setattr(TWINS[request.param], "LOOKS", 3)
+        yield request.param
+
+
+@pytest.fixture
+def ring(request):
+    """The format of the rings of all modern devices that are made in a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RegisterFile, "also_offers", RINGS[request.param])
+        yield request.param
 
 
 @pytest.fixture(autouse=True)
-def with_twin(request):
-    """Has the twin in its place, also for a test that does not ask for it by name."""
+def with_twin_and_ring(request):
+    """Has them in their places, also for a test that does not ask for them by name."""
     callspec = getattr(request.node, "callspec", None)
-    if callspec is not None and "twin" in callspec.params:
-        request.getfixturevalue("twin")
+    for name in ("twin", "ring"):
+        if callspec is not None and name in callspec.params:
+            request.getfixturevalue(name)
 
 
 @pytest.fixture
@@ -159,7 +181,7 @@ def set_up_queue():
         if model is None:
             model = Echo(version=version, device_id=42, features=features, queue_sizes=(1024,))
         transport = MMIOTransport(model.address)
-        transport.begin_init(features)
+        transport.begin_init(features | model.also_offers)
         queue = VirtQueue(transport, 0, size)
         transport.finish_init()
         _go_on_from(past & 0xFFFF, queue, model.rings[0])
@@ -170,9 +192,18 @@ def set_up_queue():
 
 def _go_on_from(index, queue, ring):
     """Have both sides of a new queue count from `index` on: 65536 requests take a while."""
-    for word in ("_AVAIL_IDX", "_NOTIFIED", "_LAST_USED"):
-        queue.state[getattr(hot_bytecode, word)] = index
-    mem16[ring.avail + 2] = index
+    place = next_avail = index
+    if queue.packed:
+        rounds, place = divmod(index, queue.size)
+        # The wrap counter begins with 1.
+        if not rounds & 1:
+            place |= 0x8000
+        next_avail = (0x80 if place & 0x8000 else 0x8000) << 16 | place
+    else:
+        mem16[ring.avail + 2] = index
+    queue.state[words.NEXT_USED] = place
+    for word in (words.NEXT_AVAIL, words.NOTIFIED, words.EXPOSED):
+        queue.state[word] = next_avail
     ring.go_on_from(index)
     queue.want_interrupts(False)
 

@@ -6,7 +6,7 @@ from model import EntropyModel
 from mpy_virtio import Entropy, MMIOTransport
 
 # The most there may be, and in how many files.
-RANDOM_BYTES = (52, 7)
+RANDOM_BYTES = (30, 7)
 
 
 def calls_of(function):

@@ -1,8 +1,11 @@
 """The reader of device trees, and what probe() makes of one."""
 
+import asyncio
 import struct
 import sys
 
+import interrupts
+import memory
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +13,8 @@ from uctypes import addressof
 
 import mpy_virtio as virtio
 from model import EntropyModel, RegisterFile
-from mpy_virtio import errors, port, slots
+from model.pci import DOORBELL, ECAM, WINDOW, Function, Host, VirtIOFunction
+from mpy_virtio import errors, pci, port, slots
 from mpy_virtio.device_tree import DeviceTree
 
 MAGIC = 0xD00DFEED
@@ -356,10 +360,136 @@ def test_interrupts_of_arms_gic(monkeypatch, cells, irq):
     assert keep
 
 
+def test_interrupts_of_riscvs_aplic(monkeypatch):
+    aplic = N("aplic@c000000", phandle=[5], __interrupt_cells=[2])
+    node = virtio_node(0x20001000, interrupts=[7, 4], interrupt_parent=[5])
+    keep = at(monkeypatch, riscv(aplic, node))
+    EntropyModel(address=0x20001000)
+    assert [t.irq for t in virtio.probe()] == [7]
+    assert keep
+
+
 def test_a_tree_without_slots(monkeypatch):
     keep = at(monkeypatch, riscv())
     assert virtio.probe() == []
     assert keep
+
+
+# PCI, by its host's node. Two pins of two devices have wires, each to the other's next.
+
+HIGH = 0x4_0000_0000
+RANGES = [
+    *(0x01000000, 0, 0, 0, 0x03000000, 0, 0x10000),
+    *(0x02000000, 0, WINDOW[0], 0, WINDOW[0], 0, WINDOW[1] - WINDOW[0]),
+    *(0x03000000, 4, 0, 4, 0, 4, 0),
+]
+
+
+def pci_node(controller, *interrupts, ranges=RANGES, **properties):
+    wires = []
+    for device in range(2):
+        for pin in range(1, 3):
+            irq = interrupts[(device + pin - 1) % 2]
+            wires += [device << 11, 0, 0, pin, controller, *irq]
+    return N(
+        f"pci@{ECAM:x}",
+        compatible="pci-host-ecam-generic",
+        reg=[0, ECAM, 0, 4 << 20],
+        ranges=ranges,
+        interrupt_map_mask=[0x0800, 0, 0, 7],
+        interrupt_map=wires,
+        **properties,
+    )
+
+
+def scanned(monkeypatch, tree, *functions):
+    monkeypatch.setattr(pci, "_hosts", None)
+    # The tree is there as long as the test.
+    monkeypatch.setattr(pci, "_blob_of_test", at(monkeypatch, tree), raising=False)
+    made = Host()
+    for device, function in enumerate(functions, 1):
+        made.add(function, device)
+    return pci.functions()
+
+
+def test_pci_of_riscv(monkeypatch):
+    tree = riscv(pci_node(3, [32], [33]))
+    model = EntropyModel(address=0x10000000)
+    beyond = Function(bars=[(0, WINDOW[1] - WINDOW[0] >> 1, True)], pin=2)
+    found = scanned(monkeypatch, tree, VirtIOFunction(model), beyond)
+    assert [one.irq for one in found] == [33, 33]
+    assert found[1].bars[0].address == HIGH
+    (transport,) = virtio.probe()
+    assert virtio.Entropy(transport).read(3) == model.given
+
+
+def test_pci_of_riscv_with_messages(monkeypatch):
+    # One each for machine mode and supervisor mode.
+    imsics = [
+        N(
+            f"imsics@{address:x}",
+            compatible="riscv,imsics",
+            reg=[0, address, 0, 0x1000],
+            interrupts_extended=[1, number],
+        )
+        for address, number in ((0x28000000, 9), (DOORBELL, 11))
+    ]
+    aplic = N("aplic@c000000", phandle=[5], __interrupt_cells=[2])
+    function = VirtIOFunction(EntropyModel(address=0x10000000), vectors=2)
+    interrupts.install(monkeypatch)
+    node = pci_node(5, [32, 4], [33, 4])
+    assert scanned(monkeypatch, riscv(aplic, *imsics, node), function)[0].irq == 33
+    driver = virtio.Entropy()
+    assert driver.transport.irq == 37
+    assert asyncio.run(driver.aread(3)) == function.device.given
+
+
+def test_pci_of_arm(monkeypatch):
+    frame = N("v2m@8020000", compatible="arm,gic-v2m-frame", reg=[0, 0x08020000, 0, 0x1000])
+    # It has the 64 interrupts from 80 on. The distributor says how each is asserted.
+    words = {0x08020008: 80 << 16 | 64}
+    memory.map(0x08000000, 0x10000, Words(words))
+    memory.map(0x08020000, 0x1000, Words(words, 0x08020000))
+    gic = N(
+        "intc@8000000",
+        frame,
+        phandle=[0x8002],
+        reg=[0, 0x08000000, 0, 0x10000],
+        __interrupt_cells=[3],
+        __address_cells=[2],
+        __size_cells=[2],
+    )
+    unit = [0, 0]
+    node = pci_node(0x8002, [*unit, 0, 3, 4], [*unit, 0, 4, 4])
+    tree = N("", gic, node, __address_cells=[2], __size_cells=[2])
+    function = VirtIOFunction(EntropyModel(address=0x10000000), vectors=1)
+    interrupts.install(monkeypatch)
+    (found,) = scanned(monkeypatch, tree, function)
+    assert found.irq == 36
+    assert found.messages.take(1) == [80]
+    assert found.messages.doorbell == 0x08020040
+    # An edge.
+    assert words[0x08000C00 + 80 // 16 * 4] == 2
+
+
+class Words:
+    """A device of words, by their addresses."""
+
+    def __init__(self, words, base=0x08000000):
+        self.words = words
+        self.base = base
+
+    def read(self, offset, width):
+        return self.words.get(self.base + offset, 0)
+
+    def write(self, offset, width, value):
+        self.words[self.base + offset] = value
+
+
+@pytest.mark.parametrize("ranges", [[], RANGES[:7], RANGES[14:]])
+def test_pci_without_memory(monkeypatch, ranges):
+    with pytest.raises(errors.BadDeviceTree, match="has no memory for devices"):
+        scanned(monkeypatch, riscv(pci_node(3, [32], [33], ranges=ranges)))
 
 
 def test_a_damaged_tree_is_told(monkeypatch):
@@ -369,15 +499,9 @@ def test_a_damaged_tree_is_told(monkeypatch):
         virtio.probe()
 
 
-@pytest.mark.parametrize(
-    "machine, expected",
-    [
-        ("QEMU virt with rv64", [(0x10001000 + 0x1000 * i, 1 + i) for i in range(8)]),
-        ("QEMU virt with cortex-a53", [(0x0A000000 + 0x200 * i, 48 + i) for i in range(32)]),
-    ],
-)
-def test_without_a_tree_there_is_a_table(monkeypatch, machine, expected):
-    monkeypatch.setattr(sys.implementation, "_machine", machine, raising=False)
+def test_without_a_tree_the_slots_of_micropythons_own_port_are_known(monkeypatch):
+    expected = [(0x10001000 + 0x1000 * i, 1 + i) for i in range(8)]
+    monkeypatch.setattr(sys.implementation, "_machine", "QEMU virt with rv64", raising=False)
     for address, _ in expected:
         RegisterFile(address, device_id=4)
     assert [(t.address, t.irq) for t in virtio.probe()] == expected

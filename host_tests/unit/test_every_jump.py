@@ -26,7 +26,7 @@ from model.registers import EVENT_IDX, INDIRECT_DESC
 from mpy_virtio import Block, Cache, Entropy, MMIOTransport, Net, VirtQueue, errors
 from mpy_virtio.device import net as net_driver
 from mpy_virtio.port import EBUSY
-from mpy_virtio.queue import split
+from mpy_virtio.queue import virtqueue
 from mpy_virtio.transport import base
 
 INIT, SYNC, ERASE = 1, 3, 6
@@ -128,7 +128,7 @@ class Disk(Scene):
     def check(self):
         super().check()
         disk = self.disk
-        assert disk._free_jobs == [disk._jobs]
+        assert disk._free == [disk._batch]
         assert disk._bounce is not None
         assert disk._pending is None
 
@@ -536,7 +536,7 @@ OPERATIONS = pytest.mark.parametrize(
 def few_looks(monkeypatch):
     """A wait is soon not the first of its kind any more."""
     monkeypatch.setattr(net_driver, "_LOOKS", 2)
-    monkeypatch.setattr(split, "_POLLS_BEFORE_IDLE", 2)
+    monkeypatch.setattr(virtqueue, "_POLLS_BEFORE_IDLE", 2)
 
 
 @OPERATIONS
@@ -557,12 +557,30 @@ def test_ctrl_c(ctrl_c, guarded, scene, name):
     assert n > 2
 
 
-def anew(scene, answers):
+@pytest.mark.parametrize("segments", [{}, {"size_max": SECTOR, "seg_max": 3}], ids=["one", "many"])
+@pytest.mark.parametrize("interrupted", ["read_part", "write_part", "read_long", "write_long"])
+def test_a_request_is_made_anew_after_ctrl_c(ctrl_c, interrupted, segments):
+    """What Ctrl-C has left half made is nothing that a request of another kind relies on."""
+    n = 1
+    came = True
+    while came:
+        here = anew(Disk, AT_ONCE, **segments)
+        here.read_whole(MINE)
+        with ctrl_c(n) as press:
+            getattr(here, interrupted)(MINE)
+        here.read_whole(MINE)
+        here.write_whole(MINE)
+        n = press.following
+        came = press.came
+    assert n > 2
+
+
+def anew(scene, answers, **options):
     """A scene in a machine in which there is nothing else, so that all rounds are alike."""
     base._live.clear()
     for part in (interrupts, clock, memory):
         part.reset()
-    return scene(answers)
+    return scene(answers, **options)
 
 
 def interrupt_everywhere(scene, answers, name, interruption, at_jump, may_refuse):

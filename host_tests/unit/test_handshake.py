@@ -91,7 +91,7 @@ def test_features_that_the_device_does_not_take():
     model.reject_features = True
     with pytest.raises(errors.FeaturesRejected) as raised:
         transport.begin_init(0b11)
-    assert raised.value.values[:2] == (features.VERSION_1 | 0b11, model.address)
+    assert raised.value.values[:2] == (features.VERSION_1 | 0b11, hex(model.address))
     assert model.status == 3 | FAILED
     assert transport.features == 0
 
@@ -100,7 +100,7 @@ def test_a_modern_device_without_version_1():
     model, transport = make(features=0b11, offer_version_1=False)
     with pytest.raises(errors.FeaturesRejected, match="VERSION_1") as raised:
         transport.begin_init(0b11)
-    assert raised.value.values[:2] == (0b11, model.address)
+    assert raised.value.values[:2] == (0b11, hex(model.address))
     assert model.status == 3 | FAILED
     assert model.driver_features == 0
 
@@ -149,7 +149,7 @@ def test_a_device_that_gives_up_during_set_up(version):
     model.need_reset()
     with pytest.raises(errors.DeviceNeedsReset) as raised:
         transport.finish_init()
-    assert raised.value.value == model.address
+    assert raised.value.value == hex(model.address)
     assert not model.status & 4
 
 

@@ -103,9 +103,7 @@ def test_a_handler_that_takes_one_at_a_time_hears_of_each_new_answer(pair):
     assert len(taken) == 3
 
 
-def test_an_answer_that_came_as_used_event_moved_is_taken_without_an_interrupt(
-    pair, monkeypatch, twin
-):
+def test_an_answer_that_came_as_used_event_moved_is_taken_without_an_interrupt(pair, monkeypatch):
     model, _, queue, _ = pair(2, EVENT_IDX)
     model.defer = True
     model.late = NEVER
@@ -119,7 +117,7 @@ def test_an_answer_that_came_as_used_event_moved_is_taken_without_an_interrupt(
         if model.in_flight:
             model.complete()
 
-    monkeypatch.setattr(twin, "fence", while_used_event_moves)
+    monkeypatch.setattr(queue.hot, "fence", while_used_event_moves)
     assert queue.poll() == tokens[1]
 
 

@@ -719,6 +719,26 @@ def test_what_rubbish_returned_before_it_was_there_is_not_looked_at(ring):
     assert model.seen == [b"A", b"B"]
 
 
+@pytest.mark.parametrize("lie", ["id_twice", "id_not_outstanding"])
+def test_what_a_lie_returned_before_it_was_there_is_not_looked_at(lie):
+    model = HostileEcho()
+    driver = RawDriver(model)
+    driver.start(size=4)
+    model.defer = True
+    driver.buffers = {0: bytearray(b"A"), 3: bytearray(b"B")}
+    for head, buffer in driver.buffers.items():
+        driver.put_chain(head, [(buffer, 0)])
+    driver.submit(0)
+    model.misbehave(lie)
+    model.complete()
+    early = driver.returned()[-1][0]
+    driver.offer(early)
+    del driver.buffers[early]
+    driver.set("queue_notify", 0)
+    model.step()
+    assert model.seen == [b"A"]
+
+
 def test_rubbish_over_requests_that_the_device_has_not_seen_hides_them():
     model, driver = make_hostile(RING_PACKED)
     model.put_rubbish(0, 5, 7, 0)

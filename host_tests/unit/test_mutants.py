@@ -11,8 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 UNIT = "host_tests/unit/"
 TESTS_FAILED = 1
+# Seconds.
+TOO_LONG = 600
 
 # What is wrong: the file, the line as it is, as it must not be, and the tests that have to notice.
+# From a source of the hot path, all that is generated is made anew.
 MUTANTS = {
     "available ring two bytes early": (
         "layouts.py",
@@ -34,13 +37,13 @@ MUTANTS = {
     ),
     "VERSION_1 not insisted on": (
         "transport/base.py",
-        "if self.version == 2 and not offered & features.VERSION_1:",
+        "if not self.requires_legacy_layout and not offered & features.VERSION_1:",
         "if False:",
         "test_handshake.py",
     ),
     "reset not waited for": (
         "transport/base.py",
-        "wait_until(lambda: self.status == 0, _RESET_TIMEOUT_MS)",
+        "wait_until(lambda: self.status == 0, RESET_TIMEOUT_MS)",
         "pass",
         "test_handshake.py",
     ),
@@ -63,10 +66,28 @@ MUTANTS = {
         "test_transport.py",
     ),
     "notified before DRIVER_OK": (
-        "transport/mmio.py",
+        "transport/base.py",
         "if not self.driver_ok:",
         "if False:",
         "test_transport.py",
+    ),
+    "a capability that points outside is taken": (
+        "pci/function.py",
+        "and start + size <= bar.size:",
+        "and True:",
+        "test_pci.py",
+    ),
+    "a vector that is refused is not noticed": (
+        "transport/pci.py",
+        "if self.regs.queue_msix_vector != vector:",
+        "if False:",
+        "test_pci.py",
+    ),
+    "nobody is told of what was taken out": (
+        "pci/function.py",
+        "            self.driver.lose()",
+        "            pass",
+        "test_pci.py",
     ),
     "legacy frame counted in sectors": (
         "transport/mmio.py",
@@ -76,228 +97,210 @@ MUTANTS = {
     ),
     "NEXT in the last descriptor": (
         "queue/table.py",
-        "DESC_F_NEXT if left else 0",
-        "DESC_F_NEXT",
+        "self._next if number < final else 0",
+        "self._next",
         "test_queue.py",
     ),
     "buffers not kept": (
         "queue/table.py",
-        "self.buffers[index] = buffer",
-        "pass",
-        "test_queue.py",
-    ),
-    "no barrier before publication": (
-        "queue/hot_bytecode.py",
-        "q[_AVAIL_IDX] = following\n    fence()\n",
-        "q[_AVAIL_IDX] = following\n",
-        "test_queue.py",
-    ),
-    "no barrier before publication, in viper": (
-        "queue/hot_viper.py",
-        "q[_AVAIL_IDX] = idx\n    fence()\n",
-        "q[_AVAIL_IDX] = idx\n",
-        "test_queue.py",
-    ),
-    "events compared without wrapping": (
-        "queue/hot_bytecode.py",
-        "wanted = (new - event - 1) & 0xFFFF < (new - q[_NOTIFIED]) & 0xFFFF",
-        "wanted = q[_NOTIFIED] <= event < new",
-        "test_queue.py",
-    ),
-    "events compared without wrapping, in viper": (
-        "queue/hot_viper.py",
-        "int((new - event - 1) & 0xFFFF < (new - q[_NOTIFIED]) & 0xFFFF)",
-        "int(q[_NOTIFIED] <= event < new)",
-        "test_queue.py",
-    ),
-    "descriptors not recycled": (
-        "queue/hot_bytecode.py",
-        "q[_FREE] += q[at + _COUNT]",
+        "self.buffers[last] = buffer",
         "pass",
         "test_queue.py",
     ),
     "abandoned descriptors used again at once": (
-        "queue/split.py",
-        "state[_HEADS + 8 * token + _STATE] = _ABANDONED",
-        "twin.recycle(state, token)",
+        "queue/virtqueue.py",
+        "state[_HEADS + (token << 3)] = _ABANDONED",
+        "self.hot.recycle(state, token)",
         "test_queue_properties.py",
     ),
+    "no barrier before publication": (
+        "queue/source/split.py",
+        "    available = Half(q[DRIVER_AREA])\n    fence()\n",
+        "    available = Half(q[DRIVER_AREA])\n",
+        "test_queue.py",
+    ),
+    "no barrier before publication, packed": (
+        "queue/source/packed.py",
+        "        fence()\n        with step:\n            first",
+        "        with step:\n            first",
+        "test_queue.py",
+    ),
+    "events compared without wrapping": (
+        "queue/source/split.py",
+        "int((new - event - 1) & 0xFFFF < (new - q[NOTIFIED]) & 0xFFFF)",
+        "int(q[NOTIFIED] <= event < new)",
+        "test_queue.py",
+    ),
+    "events compared as of one round, packed": (
+        "queue/source/packed.py",
+        "            former -= q[SIZE]\n",
+        "            former -= 0\n",
+        "test_queue.py",
+    ),
+    "a wrap counter that stays, packed": (
+        "queue/source/packed.py",
+        "behind = behind - q[SIZE] ^ (turned << 16 | WRAP)",
+        "behind = behind - q[SIZE]",
+        "test_ring_formats.py",
+    ),
+    "a wrap counter of the device's that stays, packed": (
+        "queue/source/packed.py",
+        "following = following - q[SIZE] ^ WRAP",
+        "following = following - q[SIZE]",
+        "test_ring_formats.py",
+    ),
+    "a chain shown before all of it is there, packed": (
+        "queue/source/packed.py",
+        "if q[EXPOSED] == cursor:",
+        "if False:",
+        "test_queue.py",
+    ),
+    "half a chain shown behind the others, packed": (
+        "queue/source/packed.py",
+        "if (q[NEXT_AVAIL] ^ q[NEXT_USED]) & 0xFFFF != WRAP:",
+        "if False:",
+        "test_every_jump.py",
+    ),
+    "descriptors not recycled": (
+        "queue/source/queue.py",
+        "    q[FREE] += item[COUNT]\n    item[KIND] = FREE_KIND\n",
+        "    item[KIND] = FREE_KIND\n",
+        "test_queue.py",
+    ),
+    "descriptors free again out of order": (
+        "queue/source/queue.py",
+        "    if q[IN_ORDER]:\n        item[KIND] = FINISHED\n        sweep(q)\n",
+        "    if False:\n        sweep(q)\n",
+        "test_ring_formats.py",
+    ),
+    "one answer that is one request's only, in order": (
+        "queue/source/in_order.py",
+        "    if head != q[NEXT_BACK]:\n",
+        "    if False:\n",
+        "test_ring_formats.py",
+    ),
     "used index not bounded": (
-        "queue/hot_bytecode.py",
-        "if ahead > q[_IN_FLIGHT]:",
+        "queue/source/split.py",
+        "if q[IN_FLIGHT] < ahead:",
         "if False:",
         "test_lying_device.py",
     ),
-    "used index not bounded, in viper": (
-        "queue/hot_viper.py",
-        "            if ahead > q[_IN_FLIGHT]:\n",
-        "            if False:\n",
-        "test_block.py",
-    ),
-    "used index of other requests not bounded, in viper": (
-        "queue/hot_viper.py",
-        "\n        if ahead > q[_IN_FLIGHT]:\n",
-        "\n        if False:\n",
-        "test_lying_device.py",
-    ),
-    "used length of the common case not checked, in viper": (
-        "queue/hot_viper.py",
-        " or element[1] != item[_LENGTH]:",
-        ":",
-        "test_block.py",
-    ),
-    "used id of the common case not checked, in viper": (
-        "queue/hot_viper.py",
-        " or item[_STATE] != _JOB or",
-        " or",
+    "used index of a batch not bounded": (
+        "queue/source/split.py",
+        "if q[IN_FLIGHT] < ahead:",
+        "if False:",
         "test_block.py",
     ),
     "used id not checked": (
-        "queue/hot_bytecode.py",
-        "if kind == _FREE_STATE or kind == _DONE:",
-        "if False:",
+        "queue/source/queue.py",
+        " or not item[KIND] & WITH_DEVICE_MASK:",
+        ":",
         "test_lying_device.py",
     ),
-    "used id not checked, in viper": (
-        "queue/hot_viper.py",
-        "if kind == _FREE_STATE or kind == _DONE:",
-        "if False:",
-        "test_lying_device.py",
-    ),
-    "used id cut to 16 bits": (
-        "queue/hot_bytecode.py",
-        "token = mem32[element] & _WORD",
-        "token = mem32[element] & 0xFFFF",
+    "used id not bounded": (
+        "queue/source/queue.py",
+        "if uint(q[SIZE]) <= uint(head) or not",
+        "if not",
         "test_lying_device.py",
     ),
     "used length not checked": (
-        "queue/hot_bytecode.py",
-        "if length > q[head + _WRITABLE]:",
-        "if False:",
-        "test_lying_device.py",
-    ),
-    "used length not checked, in viper": (
-        "queue/hot_viper.py",
-        "if length > uint(item[_WRITABLE]):",
+        "queue/source/queue.py",
+        "if uint(item[WRITABLE]) < uint(length):",
         "if False:",
         "test_lying_device.py",
     ),
     "used index of frames not bounded": (
-        "queue/frames_bytecode.py",
-        "if there > q[_IN_FLIGHT]:",
-        "if False:",
-        "test_net.py::test_a_card_that_lies",
-    ),
-    "used index of frames not bounded, in viper": (
-        "queue/frames_viper.py",
-        "if there > q[_IN_FLIGHT]:",
+        "queue/source/split.py",
+        "if q[IN_FLIGHT] < ahead:",
         "if False:",
         "test_net.py::test_a_card_that_lies",
     ),
     "used id of a frame not checked": (
-        "queue/frames_bytecode.py",
-        "if not _reorder(q, f, token, done):",
-        "if False:",
-        "test_net.py::test_a_card_that_lies",
-    ),
-    "used id of a frame not checked, in viper": (
-        "queue/frames_viper.py",
-        "            if token != f[place] and int(reorder",
-        "            if False and int(reorder",
+        "queue/source/posted.py",
+        "skipped = int(find(word(f), head, done))",
+        "skipped = 0",
         "test_net.py::test_a_card_that_lies",
     ),
     "used id of a frame looked for beyond what is in flight": (
-        "queue/frames_bytecode.py",
-        "for n in range(f[_IDLE] + done, f[_BUFFER_COUNT]):",
-        "for n in range(f[_BUFFER_COUNT]):",
-        "test_net.py::test_a_card_that_lies",
-    ),
-    "used id of a frame looked for beyond what is in flight, in viper": (
-        "queue/frames_viper.py",
-        "left = q[_IN_FLIGHT] - done",
-        "left = f[_BUFFER_COUNT]",
+        "queue/source/posted.py",
+        "left = q[IN_FLIGHT] - done",
+        "left = f[BUFFER_COUNT]",
         "test_net.py::test_a_card_that_lies",
     ),
     "used length of a frame not checked": (
-        "queue/frames_bytecode.py",
-        "            if not least <= length <= limit:",
-        "            if False:",
-        "test_net.py::test_a_card_that_says_it_wrote_what_it_reads",
-    ),
-    "used length of a frame not checked, in viper": (
-        "queue/frames_viper.py",
-        "if uint(length) > uint(room):",
+        "queue/source/posted.py",
+        "if uint(length) > limit:",
         "if False:",
-        "test_net.py::test_a_card_that_says_it_wrote_what_it_reads",
+        "test_net.py::test_a_length_beyond_the_buffer_breaks_the_queue",
+    ),
+    "a frame shorter than its header": (
+        "queue/source/posted.py",
+        "if uint(length) < least:",
+        "if False:",
+        "test_posted.py",
     ),
     "number of a frame's buffers not checked": (
-        "queue/frames_bytecode.py",
-        "if not 0 < parts <= there:",
+        "device/source/net.py",
+        "if not count or count > f[BUFFER_COUNT]:",
         "if False:",
         "test_net_merging.py::test_a_number_of_buffers_that_cannot_be_breaks_the_queue",
     ),
-    "number of a frame's buffers not checked, in viper": (
-        "queue/frames_viper.py",
-        "if not parts or parts > there:",
-        "if False:",
+    "a buffer of a frame that never comes": (
+        "device/source/net.py",
+        "        if taken < missing:\n",
+        "        if False:\n",
         "test_net_merging.py::test_a_number_of_buffers_that_cannot_be_breaks_the_queue",
-    ),
-    "used id of a later buffer of a frame not checked": (
-        "queue/frames_bytecode.py",
-        "and not _reorder(q, f, token, n):",
-        "and False:",
-        "test_net_merging.py::test_a_lie_about_a_later_buffer_breaks_the_queue",
-    ),
-    "used length of a later buffer of a frame not checked": (
-        "queue/frames_bytecode.py",
-        "\n        if not least <= length <= limit:",
-        "\n        if False:",
-        "test_net_merging.py::test_a_lie_about_a_later_buffer_breaks_the_queue",
-    ),
-    "used id of a later buffer of a frame not checked, in viper": (
-        "queue/frames_viper.py",
-        "\n        if token != f[place] and int(reorder",
-        "\n        if False and int(reorder",
-        "test_net_merging.py::test_a_lie_about_a_later_buffer_breaks_the_queue",
-    ),
-    "used length of a later buffer of a frame not checked, in viper": (
-        "queue/frames_viper.py",
-        "if uint(length) > uint(room) or not done and length < header:",
-        "if False:",
-        "test_net_merging.py::test_a_lie_about_a_later_buffer_breaks_the_queue",
     ),
     "a frame put together beyond its room": (
-        "queue/frames_bytecode.py",
-        "count = min(length - start, len(buf)) - done",
-        "count = length - start - done",
-        "test_net_merging.py::test_what_does_not_fit_into_the_callers_buffer_is_lost",
-    ),
-    "a frame put together beyond its room, in viper": (
-        "queue/frames_viper.py",
+        "device/source/net.py",
         "if count > room:",
         "if False:",
         "test_net_merging.py::test_what_does_not_fit_into_the_callers_buffer_is_lost",
     ),
     "a header that goes on asking": (
-        "queue/frames_bytecode.py",
-        "view[0] = 0",
+        "queue/source/posted.py",
+        "front[0] = 0",
         "pass",
         "test_net_checksums.py::test_what_is_sent_after_it_asks_for_nothing",
     ),
-    "a header that goes on asking, in viper": (
-        "queue/frames_viper.py",
-        "ptr8(view)[0] = 0",
-        "pass",
-        "test_net_checksums.py::test_what_is_sent_after_it_asks_for_nothing",
+    "disk read past its end, at once": (
+        "device/source/blk.py",
+        "or uint(b[END]) - block < blocks:",
+        "and False:",
+        "test_block.py",
+    ),
+    "sectors beyond 2 TiB without a carry": (
+        "device/source/blk.py",
+        "if uint(low_sector) < uint(former):",
+        "if False:",
+        "test_block.py",
+    ),
+    "a disk that wrote less than it said": (
+        "device/source/blk.py",
+        "if entry[RESULT] < entry[DUE]:",
+        "if entry[RESULT] < 0:",
+        "test_block.py",
+    ),
+    "a batch sent during a step": (
+        "queue/source/batch.py",
+        "@guarded\ndef run",
+        "@hot\ndef run",
+        "test_refusals.py",
+    ),
+    "the batch of who was interrupted changed": (
+        "device/source/blk.py",
+        "if q[STEP] or hard[0]:",
+        "if False:",
+        "test_refusals.py",
     ),
     "FAILED not set": (
-        "queue/split.py",
+        "queue/virtqueue.py",
         "self.transport.fail()",
         "pass",
         "test_lying_device.py",
     ),
     "broken queue used on": (
-        "queue/split.py",
+        "queue/virtqueue.py",
         "self.broken = True\n        self.state[_USABLE] = 0",
         "pass",
         "test_lying_device.py",
@@ -306,12 +309,6 @@ MUTANTS = {
         "device/blk.py",
         "> self.block_count * self.block_size:",
         "> self.block_count * self.block_size + 512:",
-        "test_block.py",
-    ),
-    "disk read past its end, in viper": (
-        "queue/hot_viper.py",
-        "if block >= most or most - block < blocks:",
-        "if False:",
         "test_block.py",
     ),
     "a late disk keeps the caller's buffer": (
@@ -344,51 +341,33 @@ MUTANTS = {
         "        raise",
         "test_refusals.py",
     ),
-    "jobs sent during a step, in viper": (
-        "queue/hot_viper.py",
-        "if q[_STEP] | ptr32(q[_HARD])[0]:\n        return _REFUSED\n    following",
-        "if False:\n        return _REFUSED\n    following",
-        "test_refusals.py",
-    ),
-    "the jobs of who was interrupted changed": (
-        "queue/hot_bytecode.py",
-        "if q[_STEP] or mem32[q[_HARD]]:",
-        "if False:",
-        "test_refusals.py",
-    ),
-    "the jobs of who was interrupted changed, in viper": (
-        "queue/hot_viper.py",
-        "if q[_STEP] | ptr32(q[_HARD])[0]:\n        # The jobs",
-        "if False:\n        # The jobs",
-        "test_refusals.py",
-    ),
     "descriptors recycled during a step": (
-        "queue/split.py",
+        "queue/virtqueue.py",
         "        refuse(self.state)\n        return self._finish(token)",
         "        return self._finish(token)",
         "test_refusals.py",
     ),
     "a device reset for what was refused": (
         "device/blk.py",
-        "if jobs is None or is_refused(error):",
-        "if jobs is None:",
+        "if batch is None or is_refused(error):",
+        "if batch is None:",
         "test_refusals.py",
     ),
     "one Ctrl-C resets the disk": (
         "device/blk.py",
-        "self._wait(jobs, result, 2)",
-        "self._wait(jobs, result, 1)",
+        "self._wait(batch, result, 2)",
+        "self._wait(batch, result, 1)",
         "test_lost_writes.py",
     ),
     "the second Ctrl-C not heard": (
         "device/blk.py",
-        "self._wait(jobs, 1, 1)",
-        "self._wait(jobs, 1, 2)",
+        "self._wait(batch, 1, 1)",
+        "self._wait(batch, 1, 2)",
         "test_lost_writes.py",
     ),
     "a lost write not noticed": (
         "device/blk.py",
-        "if again and not self._queue.lost_write:",
+        "if again and not self._queue.marks_lost & _T_OUT:",
         "if again:",
         "test_lost_writes.py",
     ),
@@ -398,17 +377,17 @@ MUTANTS = {
         "if False:\n            raise",
         "test_lost_writes.py",
     ),
-    "jobs lost by Ctrl-C": (
+    "a batch lost by Ctrl-C": (
         "device/blk.py",
-        "mine = jobs\n",
-        "mine = jobs or self._new_jobs()\n",
-        "test_every_jump.py::test_ctrl_c[viper-guarded-Disk-sync]",
+        "mine = batch\n",
+        "mine = batch or self.new_batch(1)\n",
+        "test_every_jump.py::test_ctrl_c[viper-split-guarded-Disk-sync]",
     ),
     "spoilt lines kept by Ctrl-C": (
         "cache.py",
         "        spoilt = self._spoilt\n",
         "        self._spoilt = spoilt = 0\n",
-        "test_every_jump.py::test_ctrl_c[viper-guarded-Cached-drop]",
+        "test_every_jump.py::test_ctrl_c[viper-split-guarded-Cached-drop]",
     ),
     "lines kept that another mount has read": (
         "cache.py",
@@ -417,31 +396,31 @@ MUTANTS = {
         "test_cache.py",
     ),
     "a user's handler called while something is held": (
-        "queue/split.py",
+        "queue/virtqueue.py",
         "if held() and not self._driver:",
         "if False:",
         "test_every_jump.py::test_a_handler_hears_of_everything",
     ),
     "a driver's handler not called in a wait": (
-        "queue/split.py",
+        "queue/virtqueue.py",
         "            self._call()\n            return False\n",
         "            return False\n",
         "test_every_jump.py::test_a_drivers_handler_is_called_while_another_device_works",
     ),
     "a handler that does not give way": (
-        "queue/split.py",
+        "queue/virtqueue.py",
         "if state[_MISSED] == _AGAIN:",
         "if False:",
         "test_interrupts.py::test_a_handler_that_asks_for_another_turn_gives_way",
     ),
     "a driver's handler that gives way to itself": (
-        "queue/split.py",
+        "queue/virtqueue.py",
         "            self._call()\n            return False\n",
         "            self._call()\n",
         "test_interrupts.py::test_a_handler_that_asks_for_another_turn_gives_way",
     ),
     "a handler called on that Ctrl-C has ended": (
-        "queue/split.py",
+        "queue/virtqueue.py",
         "                if not self._driver:\n                    self.irq(None)",
         "                pass",
         "test_every_jump.py::test_ctrl_c_ends_a_users_handler_only",
@@ -453,6 +432,8 @@ MUTANTS = {
         "test_every_jump.py::test_ctrl_c_ends_a_users_handler_only",
     ),
 }
+# What writes the twins of a copy of the package.
+WRITE = "import pathlib, sys, tools.twins as t; t.write(pathlib.Path(sys.argv[1]))"
 NOTHING = ("layouts.py", "LEGACY = const(1)", "LEGACY = const(1)", "test_layouts.py")
 
 
@@ -465,10 +446,17 @@ def run_tests_with(mutant, place):
     if source.count(line) != 1:
         pytest.fail(f"{line!r} is not in {file} exactly once")
     (package / file).write_text(source.replace(line, wrong))
+    if "/source/" in file:
+        # In a process of its own: two threads at once are too many for Python's own parser.
+        subprocess.run([sys.executable, "-c", WRITE, package], cwd=ROOT, check=True)
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     # `-m` puts the project's root on the path, and this puts the copy before it.
     command += ["-o", f"pythonpath={place}", UNIT + tests]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if "packed" not in file:
+        # What both rings share is noticed on one.
+        command += ["-k", "not packed"]
+    # One that has no end would be no mutant of use.
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=TOO_LONG)
 
 
 @pytest.fixture(scope="module")

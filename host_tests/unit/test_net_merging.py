@@ -151,7 +151,7 @@ def test_buffers_go_round(options):
 def test_a_number_of_buffers_that_cannot_be_breaks_the_queue(options, said):
     model, net = make(**options)
     assert model.receive(pattern(300), buffers=said)
-    with pytest.raises(errors.DeviceBroken, match=f"a frame in {said} buffers, and 2 of them"):
+    with pytest.raises(errors.DeviceBroken, match=f"a frame in {said} buffers, and [12] of them"):
         net.receive_into(bytearray(100))
     assert model.status & FAILED
     again = Net(net.transport, **SMALL)
@@ -171,7 +171,7 @@ def test_fewer_buffers_than_there_are_is_two_frames(options):
 LIES = {
     "id_out_of_range": "id [0-9]+, which is not in flight",
     "id_not_outstanding": "id [0-9]+, which is not in flight",
-    "id_high_bits": "id 65[0-9]+, which is not in flight",
+    "id_high_bits": "id (65|32)[0-9]+, which is not in flight",
     "length_too_long": "length 257 for 256 writable bytes",
 }
 

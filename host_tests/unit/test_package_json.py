@@ -10,6 +10,7 @@ PACKAGE = json.loads((ROOT / "package.json").read_text())
 
 def test_lists_exactly_the_files_of_the_package():
     files = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("mpy_virtio/**/*.py"))
+    files = [file for file in files if "/source/" not in file]
     assert sorted(PACKAGE["urls"]) == [[file, file] for file in files]
 
 

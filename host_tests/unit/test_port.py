@@ -10,7 +10,7 @@ import micropython
 import pytest
 
 from mpy_virtio import port
-from mpy_virtio.queue import split
+from mpy_virtio.queue import virtqueue
 
 
 def fresh_port():
@@ -84,8 +84,8 @@ def test_without_a_clock_the_count_of_looks_wraps(clockless):
 
 
 def test_without_a_clock_a_queue_works_and_times_out(clockless, monkeypatch, set_up_queue):
-    monkeypatch.setattr(split, "ticks_ms", clockless.ticks_ms)
-    monkeypatch.setattr(split, "ticks_diff", clockless.ticks_diff)
+    monkeypatch.setattr(virtqueue, "ticks_ms", clockless.ticks_ms)
+    monkeypatch.setattr(virtqueue, "ticks_diff", clockless.ticks_diff)
     echo = set_up_queue()
     buf = bytearray(3)
     assert echo.queue.request((b"abc",), (buf,)) == 3

@@ -9,11 +9,10 @@ import pytest
 import mpy_virtio as virtio
 from model import NEVER, BlockModel, EntropyModel, NetModel, RegisterFile
 from model.registers import FAILED
-from mpy_virtio import errors
+from mpy_virtio import errors, port
 from mpy_virtio.transport.mmio import MMIOTransport
 
 RISCV = [0x10001000 + 0x1000 * i for i in range(8)]
-ARM = [0x0A000000 + 0x200 * i for i in range(32)]
 
 
 @pytest.fixture
@@ -63,11 +62,12 @@ def test_nothing_is_there(on_riscv):
     assert virtio.probe() == []
 
 
-def test_the_slots_of_the_arm_machine(monkeypatch):
-    monkeypatch.setattr(sys.implementation, "_machine", "virt with Cortex-A15", raising=False)
-    for address in ARM:
-        RegisterFile(address, device_id=4 if address == ARM[31] else 0)
-    assert [t.address for t in virtio.probe()] == [ARM[31]]
+def test_the_slots_that_the_firmware_says(monkeypatch):
+    monkeypatch.setattr(port, "SLOTS", (0x1C130000, 4, 0x200, 72))
+    for i in range(5):
+        RegisterFile(0x1C130000 + 0x200 * i, device_id=0 if i == 1 else 4)
+    found = [(t.address, t.irq) for t in virtio.probe()]
+    assert found == [(0x1C130000, 72), (0x1C130400, 74), (0x1C130600, 75)]
 
 
 def test_anywhere_else():

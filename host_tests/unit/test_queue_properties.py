@@ -19,8 +19,10 @@ from mpy_virtio import errors, features
 from mpy_virtio.transport import base
 
 GUARD = b"\xaa" * 8
-RING_FEATURES = (0, features.INDIRECT_DESC, features.EVENT_IDX)
-RING_FEATURES += (features.INDIRECT_DESC | features.EVENT_IDX,)
+pytestmark = pytest.mark.own_rings("it draws them")
+
+RING_FEATURES = (features.INDIRECT_DESC, features.EVENT_IDX)
+MODERN_FEATURES = (features.RING_PACKED, features.IN_ORDER)
 LENGTHS = st.lists(st.integers(1, 9), max_size=4)
 
 
@@ -55,25 +57,38 @@ class QueueMachine(RuleBasedStateMachine):
         base._live.clear()
 
     @initialize(
-        version=st.sampled_from([1, 2]),
-        ring_features=st.sampled_from(RING_FEATURES),
-        size=st.sampled_from([1, 2, 4, 8, 16]),
-        past=st.sampled_from([0, 65525, 65533, 65535]),
+        version=st.sampled_from([1, 2, 2, 2]),
+        ring_features=st.sets(st.sampled_from(RING_FEATURES)),
+        modern_features=st.sets(st.sampled_from(MODERN_FEATURES)),
+        size=st.sampled_from([1, 2, 4, 8, 16, 3, 7, 12]),
+        past=st.sampled_from([0, 5, 65525, 65533, 65535]),
+        batches=st.booleans(),
     )
-    def set_up(self, version, ring_features, size, past):
-        self._options = dict(size=size, version=version, features=ring_features, past=past)
+    def set_up(self, version, ring_features, modern_features, size, past, batches):
+        if version == 2:
+            ring_features |= modern_features
+        if features.RING_PACKED not in ring_features:
+            # The largest power of two that is not above it.
+            size = 1 << size.bit_length() - 1
+        offered = sum(ring_features)
+        self._options = dict(size=size, version=version, features=offered, past=past)
+        self._batches = batches
         self._set_up(None)
 
     def _set_up(self, model):
         made = self._set_up_queue(model=model, **self._options)
         self.queue, self.model, self.transport = made.queue, made.model, made.transport
         self.model.hold_back()
+        self.model.batches = self._batches
         self.number = 0
         # By token, in the order of adding, returning and taking in.
         self.waiting = {}
         self.returned = {}
         self.done = {}
         self.abandoned = set()
+        # With IN_ORDER, all in the order of adding, and those that only wait for older ones.
+        self.order = []
+        self.finished = {}
 
     # What the driver does.
 
@@ -94,6 +109,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.number += 1
             assert token not in self.everything
             self.waiting[token] = request
+            self.order.append(token)
 
     @rule()
     def kick(self):
@@ -108,6 +124,7 @@ class QueueMachine(RuleBasedStateMachine):
             request = self.returned.pop(token)
             if token in self.abandoned:
                 self.abandoned.remove(token)
+                self.over(token, request)
             else:
                 self.done[token] = request
                 expected = token
@@ -122,6 +139,7 @@ class QueueMachine(RuleBasedStateMachine):
         request = self.done.pop(token)
         assert self.queue.done(token)
         assert self.queue.finish(token) == request.size
+        self.over(token, request)
         request.check_answer(self.model.answer_to)
 
     @precondition(lambda self: set(self.everything) - self.abandoned)
@@ -129,8 +147,11 @@ class QueueMachine(RuleBasedStateMachine):
     def abandon(self, data):
         token = data.draw(st.sampled_from(sorted(set(self.everything) - self.abandoned)))
         self.queue.abandon(token)
-        if self.done.pop(token, None) is None:
+        request = self.done.pop(token, None)
+        if request is None:
             self.abandoned.add(token)
+        else:
+            self.over(token, request)
 
     @precondition(lambda self: set(self.waiting) - self.abandoned)
     @rule()
@@ -159,9 +180,12 @@ class QueueMachine(RuleBasedStateMachine):
         self._complete(data.draw(st.integers(0, len(self.model.in_flight) - 1)))
 
     def _complete(self, which):
-        token = self.model.in_flight[which].chain.head
+        """With IN_ORDER all before it are returned, too."""
+        first = 0 if self.queue.in_order else which
+        tokens = [request.chain.head for request in self.model.in_flight[first : which + 1]]
         self.model.complete(which)
-        self.returned[token] = self.waiting.pop(token)
+        for token in tokens:
+            self.returned[token] = self.waiting.pop(token)
 
     @rule(suppressed=st.booleans())
     def suppress_notifications(self, suppressed):
@@ -182,7 +206,15 @@ class QueueMachine(RuleBasedStateMachine):
     @property
     def free(self):
         takes = 1 if self.queue.indirect else 0
-        return self.queue.size - sum(takes or r.buffers for r in self.everything.values())
+        kept = {**self.everything, **self.finished}
+        return self.queue.size - sum(takes or r.buffers for r in kept.values())
+
+    def over(self, token, request):
+        """It is free, with IN_ORDER when all before it are."""
+        if self.queue.in_order:
+            self.finished[token] = request
+            while self.order and self.order[0] in self.finished:
+                del self.finished[self.order.pop(0)]
 
     @invariant()
     def the_books_are_right(self):

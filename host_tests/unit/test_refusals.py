@@ -12,10 +12,11 @@ from model.net import CTRL_RX, CTRL_VQ
 from mpy_virtio import Block, Cache, Entropy, MMIOTransport, Net, port
 from mpy_virtio.dma import Buffer
 from mpy_virtio.port import EBUSY
+from mpy_virtio.queue.source import words
 
 INIT, SYNC, ERASE = 1, 3, 6
 # Words of a queue's state.
-STEP, HARD = 28, 29
+STEP, HARD = words.STEP, words.HARD
 
 
 @pytest.fixture
@@ -57,9 +58,8 @@ def interrupt(request, hard_word):
 
 def witness(queue):
     """The queue's words, and the memory that it shares with the device."""
-    words = [word for word in queue.state if isinstance(word, int)]
-    slots = bytes(queue.slots.data) if queue.slots else b""
-    return words, bytes(queue._memory.data), slots
+    state = [word for word in queue.state if isinstance(word, int)]
+    return state, bytes(queue._memory.data)
 
 
 def disk():
@@ -104,19 +104,19 @@ def test_prepared_requests(interrupt, name, block):
     model, driver = disk()
     requests = driver.prepare(bytearray(512))
     requests.read(2)
-    jobs = list(requests._jobs)
+    jobs = list(requests._words)
     result = interrupt(driver._queue, lambda: REQUESTS[name](requests, block))
     assert result == -EBUSY
-    assert list(requests._jobs) == jobs
+    assert list(requests._words) == jobs
     assert len(model.log) == 1
 
 
 def test_requests_that_are_submitted(interrupt):
     model, driver = disk()
     requests = driver.prepare(bytearray(512))
-    jobs = list(requests._jobs)
+    jobs = list(requests._words)
     assert interrupt(driver._queue, lambda: driver.submit(requests)) == -EBUSY
-    assert list(requests._jobs) == jobs
+    assert list(requests._words) == jobs
     assert not requests.submitted
     assert driver.poll() is None
     driver.submit(requests)
@@ -130,10 +130,10 @@ def test_requests_that_are_with_the_device(interrupt):
     requests = driver.prepare(bytearray(512))
     requests.blocks[0] = 3
     driver.submit(requests, True)
-    jobs = list(requests._jobs)
+    jobs = list(requests._words)
     for call in (driver.finish, lambda requests: driver.poll(), lambda requests: requests.read(1)):
         assert interrupt(driver._queue, lambda call=call: call(requests)) == -EBUSY
-        assert list(requests._jobs) == jobs
+        assert list(requests._words) == jobs
         assert requests.submitted
     assert driver.ioctl(4, 0) == 16
     model.complete()

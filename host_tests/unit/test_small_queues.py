@@ -33,6 +33,17 @@ def test_to_ask_for_more_is_refused_with_both_numbers(version):
         Entropy(MMIOTransport(model.address), queue_size=16)
 
 
+def test_the_largest_queue(ring):
+    # A position in a packed ring leaves 15 bits for its index, next to the wrap counter.
+    largest = 32767 if ring == "packed" else 32768
+    model = EntropyModel(version=2, queue_sizes=(32768,))
+    if ring == "packed":
+        with pytest.raises(errors.BadQueueSize, match="32768.*32767"):
+            Entropy(MMIOTransport(model.address), queue_size=32768)
+    entropy = Entropy(MMIOTransport(model.address), queue_size=largest)
+    assert entropy.read(5) == model.given
+
+
 @VERSIONS
 @SIZES
 def test_a_disk(version, entries):

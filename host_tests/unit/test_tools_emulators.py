@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools import debian, emulators, packages, qemu
+from tools import boards, debian, emulators, packages
 
 PROGRAM = "qemu-system-riscv32"
 
@@ -31,8 +31,8 @@ def packages_with(monkeypatch):
             assert suite.endswith("-backports")
             (tree / "usr/lib/machine/qemu").mkdir(parents=True)
             (tree / "usr/bin").mkdir()
-            for machine in qemu.MACHINES.values():
-                script(tree / "usr/bin" / machine.emulator, text)
+            for name in boards.names():
+                script(tree / "usr/bin" / boards.load(name).emulator, text)
 
         monkeypatch.setattr(debian, "unpack_packages", unpack_packages)
 

@@ -47,12 +47,3 @@ def test_without_apt_it_says_what_is_missing_in_one_line(lacking, monkeypatch):
     monkeypatch.setattr(packages.shutil, "which", lambda *_, **__: None)
     with pytest.raises(SystemExit, match=r"^missing on this machine.*: mtools$"):
         packages.install("run", "VIRT_RV32")
-
-
-def test_unknown_board_names_those_there_are():
-    with pytest.raises(SystemExit, match="BOARD=NONE: .*VIRT_RV32"):
-        packages.check_board("NONE")
-
-
-def test_every_board_with_a_port_has_a_list_of_packages():
-    assert set(packages.boards()) <= set(packages.BOARDS)

@@ -1,13 +1,16 @@
 """QEMU's command lines."""
 
+import dataclasses
+
 import pytest
 
-from tools import qemu
+from tools import boards, qemu
 
 
 @pytest.fixture(autouse=True)
-def the_machines_own_qemu(monkeypatch):
-    monkeypatch.delenv("QEMU", raising=False)
+def what_is_there_without_settings(monkeypatch):
+    for setting in ("QEMU", "RING", "BUS"):
+        monkeypatch.delenv(setting, raising=False)
 
 
 def command(board="VIRT_RV32", **options):
@@ -31,9 +34,25 @@ def test_legacy():
     assert values(command(legacy=True), "-global") == ["virtio-mmio.force-legacy=true"]
 
 
-@pytest.mark.parametrize("board", ["VIRT_ARM", "VIRT_AARCH64"])
-def test_arm_gets_no_network_card_of_its_own(board):
-    assert values(command(board), "-nic") == ["none"]
+def test_rings(monkeypatch):
+    packed = ["virtio-device.packed=on"]
+    in_order = ["virtio-blk-device.in_order=on", "virtio-net-device.in_order=on"]
+    cases = {"packed": packed, "in_order": in_order, "packed in_order": packed + in_order}
+    for ring, properties in cases.items():
+        monkeypatch.setenv("RING", ring)
+        assert values(command(), "-global")[1:] == properties
+
+
+def test_a_ring_that_there_is_not(monkeypatch):
+    monkeypatch.setenv("RING", "split")
+    with pytest.raises(SystemExit, match="RING=split: there are packed and in_order"):
+        command()
+
+
+@pytest.mark.parametrize("board", boards.names())
+def test_the_machine_is_that_of_the_board(board):
+    facts = boards.load(board)
+    assert command(board)[: 1 + len(facts.arguments)] == [facts.emulator, *facts.arguments]
 
 
 def test_drives_come_before_devices_in_the_order_given():
@@ -65,7 +84,7 @@ def test_comma_in_a_file_name_is_not_the_end_of_it():
 
 
 def test_script_is_loaded_behind_the_ram_of_the_firmware():
-    device = f"loader,file=a,,b.py,addr={qemu.script_address('VIRT_RV32'):#x},force-raw=on"
+    device = "loader,file=a,,b.py,addr=0x80800000,force-raw=on"
     assert values(command(script="a,b.py"), "-device") == [device]
 
 
@@ -73,6 +92,39 @@ def test_memory_and_extra():
     line = command(memory="256M", extra=["-icount", "0"])
     assert values(line, "-m") == ["256M"]
     assert line[-2:] == ["-icount", "0"]
+
+
+def test_what_a_machine_without_a_device_tree_does_not_tell(monkeypatch):
+    facts = boards.load("VIRT_ARM")
+    macros = {**facts.macros, "MICROPY_HW_RAM_END": 0x48000000}
+    bare = dataclasses.replace(facts, name="BARE", macros=macros)
+    monkeypatch.setattr(boards, "load", lambda name: bare)
+    assert command("BARE", drives=[qemu.Drive("a.img")], devices=[qemu.ENTROPY])
+    with pytest.raises(qemu.Lacking, match="^MEM=1G: BARE has no device tree that says so to"):
+        command("BARE", memory="1G")
+    on_pci = "virtio-rng-pci,addr=2"
+    drive = qemu.Drive("a.img", device="virtio-blk-pci")
+    for options in ({"devices": [on_pci]}, {"extra": ["-device", on_pci]}, {"drives": [drive]}):
+        with pytest.raises(qemu.Lacking, match="^BARE has no device tree, and so no PCI$"):
+            command("BARE", **options)
+    assert command("BARE", drives=[qemu.Drive("a-pci.img")])
+    monkeypatch.setenv("BUS", "pci intx")
+    with pytest.raises(qemu.Lacking, match="^BUS=pci intx: BARE has"):
+        command("BARE")
+
+
+def test_more_devices_than_slots(monkeypatch):
+    # VIRT_RV32 has eight.
+    served = ["-device", "vhost-user-rng,chardev=c", "-device", "vhost-user-device,chardev=d"]
+    on_bus = ["-device", "virtserialport,chardev=e", "-device", "virtio-rng-pci"]
+    drives = [qemu.Drive("a.img")] * 5
+    options = {"drives": drives, "devices": [qemu.ENTROPY], "extra": served + on_bus}
+    command(**options)
+    options["network"] = qemu.Network.parse("user")
+    with pytest.raises(qemu.Lacking, match="^VIRT_RV32 has 8 slots for VirtIO .*, and not 9$"):
+        command(**options)
+    monkeypatch.setenv("BUS", "pci")
+    command(**options)
 
 
 def test_a_network_card_has_an_address_of_its_own():

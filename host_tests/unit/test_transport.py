@@ -245,7 +245,7 @@ def test_a_queue_that_is_set_up_already(version):
     _, writes = log_accesses(model)
     with pytest.raises(errors.AlreadyUsed) as raised:
         transport.queue_set(0, *QueueMemory(8, version).arguments)
-    assert raised.value.values == (0, BASE)
+    assert raised.value.values == (0, hex(BASE))
     assert {offset for offset, _ in writes} <= {QUEUE_SEL}
     assert transport.queue_used(0)
 
@@ -260,7 +260,7 @@ def test_a_queue_that_does_not_exist(version, queue):
     _, writes = log_accesses(model)
     with pytest.raises(errors.QueueUnavailable) as raised:
         transport.queue_set(queue, *block.arguments)
-    assert raised.value.values == (queue, BASE)
+    assert raised.value.values == (queue, hex(BASE))
     assert {offset for offset, _ in writes} <= {QUEUE_SEL}
 
 

@@ -7,7 +7,7 @@ from struct import pack
 from mpy_virtio import port
 from mpy_virtio.device.base import Device
 from mpy_virtio.dma import Buffer
-from mpy_virtio.queue.split import VirtQueue
+from mpy_virtio.queue.virtqueue import VirtQueue
 
 # Feature bits (5.5.3).
 F_MUST_TELL_HOST = 1 << 0

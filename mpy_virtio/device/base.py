@@ -5,7 +5,15 @@ from mpy_virtio.device_type import DeviceType
 from mpy_virtio.slots import probe
 from mpy_virtio.transport.base import NEEDS_RESET, live_at
 
-_RING_FEATURES = features.INDIRECT_DESC | features.EVENT_IDX
+# Barriers are full ones, so ORDER_PLATFORM is no more work.
+_RING_FEATURES = (
+    features.INDIRECT_DESC
+    | features.EVENT_IDX
+    | features.RING_PACKED
+    | features.IN_ORDER
+    | features.ORDER_PLATFORM
+    | features.NOTIFICATION_DATA
+)
 
 
 class Device:
@@ -22,9 +30,13 @@ class Device:
     negotiation of features and DRIVER_OK. After that `started()` is called. What either of them
     raises sets FAILED. `config_changed()` is called when the configuration has changed.
 
+    Memory that the device knows by a number only, not by a buffer in a queue, belongs into `self`:
+    a driver is kept until its device is reset.
+
     One that has options names them in its `__init__`, and hands them to that of this class, which
     calls `set_up()` with them; it is called on a driver that there is already, too, and is not to
-    do anything else.
+    do anything else. All of them have `packed`: False for split queues (2.7), also where the
+    device offers packed ones (2.8), which it is made with otherwise.
     """
 
     DEVICE_TYPE = 0
@@ -46,16 +58,20 @@ class Device:
         self.transport = transport
         return self
 
-    def __init__(self, transport=None, *options):
+    def __init__(self, transport=None, *options, packed=True):
         if self.transport.driver is not self:
             self._options = options
+            self._packed = packed
             self._bring_up()
 
     def _bring_up(self):
         transport = self.transport
         options = self._options
+        supported = self._supported(*options)
+        if not self._packed:
+            supported &= ~features.RING_PACKED
         try:
-            self.features = transport.begin_init(self._supported(*options) | _RING_FEATURES)
+            self.features = transport.begin_init(supported)
         finally:
             # Even if it failed, no other has it.
             transport.driver = self
@@ -78,19 +94,19 @@ class Device:
     def config_changed(self):
         """What is to be done first when the configuration has changed.
 
-        Neither a callback nor Ctrl-C comes meanwhile, so it is not to wait.
+        Neither a callback nor Ctrl-C comes meanwhile, so it is not to wait; what irq() has is.
         """
 
     def _supported(self, *options):
-        """The features to accept where they are offered, with these options."""
-        return self.SUPPORTED_FEATURES
+        """The features to accept where they are offered, with these options, if they matter."""
+        return self.SUPPORTED_FEATURES | _RING_FEATURES
 
     def check_driving(self):
         """Raise DeviceNotReady when the device was reset, or another driver has it by now."""
         transport = self.transport
         if transport.driver is not self or live_at(transport.address) not in (None, transport):
             raise errors.DeviceNotReady(
-                transport.address, "it was reset or has another driver by now, make a new one"
+                transport.name, "it was reset or has another driver by now, make a new one"
             )
 
     def turn(self):
@@ -109,10 +125,11 @@ class Device:
         return self._turn
 
     def irq(self, handler):
-        """Have `handler(device)` called when the device's configuration changes; None: no more.
+        """Call `handler(device)` when the device's configuration changes; None: no more.
 
-        It runs between two bytecodes of the main program. Raises NoInterrupts where the device
-        cannot interrupt, and DeviceNotReady when it has another driver by now.
+        It runs between two bytecodes of the main program, and may make requests. Raises
+        NoInterrupts where the device cannot interrupt, and DeviceNotReady when it has another
+        driver by now.
         """
         if handler is not None:
             self.check_driving()

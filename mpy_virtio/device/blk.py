@@ -20,12 +20,10 @@ from mpy_virtio.device.base import Device
 from mpy_virtio.dma import Buffer
 from mpy_virtio.errors import VirtIOError
 from mpy_virtio.port import EBUSY, hold, refuse_hard_handler, release, ticks_diff, ticks_ms
-from mpy_virtio.queue.hot import twin
-from mpy_virtio.queue.split import VirtQueue
+from mpy_virtio.queue import hot
 from mpy_virtio.queue.step import begin, end
 from mpy_virtio.queue.table import check_type
-
-_access = twin.access
+from mpy_virtio.queue.virtqueue import VirtQueue
 
 # Made here, since a handler that finds the heap locked comes to where they are caught.
 _FAILURES = (OSError, VirtIOError)
@@ -70,7 +68,6 @@ _T_WRITE_ZEROES = const(13)
 _S_OK = const(0)
 _S_IOERR = const(1)
 _S_UNSUPP = const(2)
-_LOST = const(0x102)
 
 _SECTOR_SIZE = const(512)
 _SECTOR_SHIFT = const(9)
@@ -79,29 +76,15 @@ _MAX_BLOCK_SIZE = const(65536)
 _MAX_TRANSFER = const(0x20000000)
 _MAX_BLOCK = const(0x3FFFFFFF)
 
-# What a slot is made of: the header, the status, and an indirect descriptor table.
-_SLOT_FRONT = const(32)
-_DESC_SIZE = const(16)
-
-# Words of the queue's state and of jobs, as hot.py has them.
-_INDIRECT = const(8)
-_SLOTS = const(22)
-_SLOT_SIZE = const(23)
-_SEGMENT = const(24)
-_DISTRUST = const(25)
-_JOBS_COUNT = const(0)
-_JOBS_SENT = const(1)
-_JOBS_LEFT = const(2)
-_JOBS_WORST = const(3)
-_JOBS_SHIFT = const(4)
-_JOBS_LIMIT = const(5)
-_JOBS_MOST = const(6)
-_FIRST_JOB = const(8)
+# As in source/words.py of the queue, and source/blk.py.
+_ENTRY_COUNT = const(0)
+_ENTRIES = const(12)
+_STATUS_LOST = const(0x102)
+_STATUS_SHORT = const(0x103)
+_TABLE_AT = const(32)
 _NOT_SIMPLE = const(-4)
-_JOB_SECTOR = const(1)
-_JOB_SECTOR_HIGH = const(2)
-_JOB_RESULT = const(5)
 
+_DESC_SIZE = const(16)
 
 # How many requests a transfer is split into at a time, if it has to be.
 _PIPELINE = const(8)
@@ -139,15 +122,23 @@ class Block(Device):
     _down = False
     _held = ()
     _queue = None
-    _jobs = None
+    _hot = None
+    _batch = None
     _range = None
     _limits = None
     _more = None
 
     def __init__(
-        self, transport=None, *, queue_size=None, timeout_ms=10000, block_size=None, queue=0
+        self,
+        transport=None,
+        *,
+        queue_size=None,
+        timeout_ms=10000,
+        block_size=None,
+        queue=0,
+        packed=True,
     ):
-        super().__init__(transport, queue_size, timeout_ms, block_size, queue)
+        super().__init__(transport, queue_size, timeout_ms, block_size, queue, packed=packed)
 
     def set_up(self, queue_size, timeout_ms, block_size, queue):
         self.timeout_ms = timeout_ms
@@ -166,7 +157,7 @@ class Block(Device):
     def _set_up_blocks(self, block_size):
         own = self._config(F_BLK_SIZE, _BLK_SIZE, _SECTOR_SIZE)
         if not _SECTOR_SIZE <= own <= _MAX_BLOCK_SIZE or own & (own - 1):
-            raise errors.DeviceBroken(self.transport.address, "block size {}".format(own))
+            raise errors.DeviceBroken(self.transport.name, "block size {}".format(own))
         if block_size is None:
             block_size = own
         elif not own <= block_size <= _MAX_BLOCK_SIZE or block_size & (block_size - 1):
@@ -186,8 +177,8 @@ class Block(Device):
         """Read how large the disk is; where the device can interrupt, each change does that."""
         self.capacity = self.transport.read_config(_CAPACITY, 8)
         self.block_count = self.capacity >> self._shift
-        if self._jobs is not None:
-            self._jobs[_JOBS_LIMIT] = self.limit_of(self.block_size)
+        if self._batch is not None:
+            self.set_limit(self._batch, self.block_size)
 
     config_changed = refresh
 
@@ -203,32 +194,32 @@ class Block(Device):
         transfer = min(segment * most, _MAX_TRANSFER) & ~(self._own_block_size - 1)
         if not transfer:
             raise errors.DeviceBroken(
-                self.transport.address,
+                self.transport.name,
                 "{} segments of {} bytes do not hold a block".format(most, segment),
             )
         self._transfer = transfer
-        state = queue.state
-        state[_SEGMENT] = segment
-        state[_SLOT_SIZE] = _SLOT_FRONT + (_DESC_SIZE * (most + 2) if state[_INDIRECT] else 0)
-        if queue.slots is None:
-            queue.slots = Buffer(queue.size * state[_SLOT_SIZE])
-        state[_SLOTS] = queue.slots.addr
-        # A legacy device's length is not to be relied on (2.7.8.1).
-        state[_DISTRUST] = int(self.transport.requires_legacy_layout)
+        self._segment = segment
+        # A header, the data, and a status.
+        self._slot_size = _TABLE_AT + _DESC_SIZE * (most + 2)
         self._room = 1 if segment == _MAX_TRANSFER else min(queue.size, _PIPELINE)
-        self._jobs = self._new_jobs()
+        if self._hot is None:
+            self._hot = hot.load("device.generated.blk")
+            self._access = self._hot.access
+            self._memory = hot.load("queue.memory")
+            self.copy = self._memory.copy
+        self._run = queue.hot.run
+        self._batch = self.new_batch(self._room)
         # A list, since setting an attribute takes longer than all else of a call.
-        self._free_jobs = [self._jobs]
+        self._free = [self._batch]
         # Here and not when it is needed, which may be while the heap is locked.
         self._bounce = bytearray(self._own_block_size)
-        self._lost = None
 
     def _config(self, feature, offset, default):
         return self.transport.read_config(offset, 4) if self.features & feature else default
 
     def __repr__(self):
-        return "<Block {:#x}, {} blocks of {} bytes{}>".format(
-            self.transport.address,
+        return "<Block {}, {} blocks of {} bytes{}>".format(
+            self.transport.name,
             self.block_count,
             self.block_size,
             ", read-only" if self.read_only else "",
@@ -389,7 +380,7 @@ class Block(Device):
         except BaseException as error:
             if not is_refused(error):
                 try:
-                    self.settle(requests._jobs, error)
+                    self.settle(requests.batch, error)
                 finally:
                     self._forget(requests)
                     requests.submitted = False
@@ -415,46 +406,49 @@ class Block(Device):
 
     # os.AbstractBlockDev.
 
-    # They take the free jobs while they go on: a handler that comes meanwhile, and uses the disk,
+    # They take the free batch while they go on: a handler that comes meanwhile, and uses the disk,
     # finds none, and has its own.
 
     def readblocks(self, block, buf, offset=0):
-        free = self._free_jobs
-        jobs = free[0]
+        free = self._free
+        batch = free[0]
         free[0] = None
         try:
             result = _NOT_SIMPLE
-            if jobs and not offset and block <= _MAX_BLOCK and _type(buf) is _bytearray:
-                result = _access(self.state, jobs, _T_IN, block, buf, _len(buf))
+            if batch and not offset and block <= _MAX_BLOCK and _type(buf) is _bytearray:
+                length = _len(buf)
+                result = self._access(self._run, self.state, batch[0], _T_IN, block, buf, length)
             if result:
-                self._go_on(result, jobs, _T_IN, block, buf, offset)
+                self._go_on(result, batch, _T_IN, block, buf, offset)
         except _FAILURES as error:
             return self._number_of(error)
         except BaseException as error:
-            self.settle(jobs, error)
+            self.settle(batch, error)
             raise
         finally:
-            free[0] = jobs
+            free[0] = batch
         return 0
 
     def writeblocks(self, block, buf, offset=0):
-        free = self._free_jobs
-        jobs = free[0]
+        free = self._free
+        batch = free[0]
         free[0] = None
         try:
             result = _NOT_SIMPLE
-            if jobs and not offset and block <= _MAX_BLOCK and _type(buf) is _bytearray:
+            if batch and not offset and block <= _MAX_BLOCK and _type(buf) is _bytearray:
                 if not self.read_only:
-                    result = _access(self.state, jobs, _T_OUT, block, buf, _len(buf))
+                    length = _len(buf)
+                    run = self._run
+                    result = self._access(run, self.state, batch[0], _T_OUT, block, buf, length)
             if result:
-                self._go_on(result, jobs, _T_OUT, block, buf, offset)
+                self._go_on(result, batch, _T_OUT, block, buf, offset)
         except _FAILURES as error:
             return self._number_of(error)
         except BaseException as error:
-            self.settle(jobs, error)
+            self.settle(batch, error)
             raise
         finally:
-            free[0] = jobs
+            free[0] = batch
         return 0
 
     def ioctl(self, op, arg):
@@ -518,18 +512,18 @@ class Block(Device):
         if self._down:
             raise OSError(ENODEV)
 
-    def _go_on(self, result, jobs, kind, block, buf, offset):
+    def _go_on(self, result, batch, kind, block, buf, offset):
         self.check_ready()
         if result == _NOT_SIMPLE:
-            self._access_any(jobs, kind, block, buf, offset)
+            self._access_any(batch, kind, block, buf, offset)
         else:
-            self.carry_out(jobs, result)
+            self.carry_out(batch, result)
 
-    def _access_any(self, jobs, kind, block, buf, offset):
+    def _access_any(self, batch, kind, block, buf, offset):
         position = self.position_of(kind, block, len(buf), offset)
         check_type(buf, kind == _T_IN)
-        if jobs is None:
-            jobs = self._new_jobs()
+        if batch is None:
+            batch = self.new_batch(self._room)
         end = position + len(buf)
         unit = self._own_block_size
         start = 0
@@ -538,10 +532,10 @@ class Block(Device):
             sector = (position - skip) >> _SECTOR_SHIFT
             if skip or end - position < unit:
                 size = min(unit - skip, end - position)
-                self._access_part(jobs, kind, sector, skip, buf, start, size)
+                self._access_part(batch, kind, sector, skip, buf, start, size)
             else:
                 size = (end - position) & ~(unit - 1)
-                self._access_whole(jobs, kind, sector, buf, start, size)
+                self._access_whole(batch, kind, sector, buf, start, size)
             start += size
             position += size
 
@@ -555,119 +549,151 @@ class Block(Device):
             raise OSError(EINVAL)
         return position
 
-    def _access_whole(self, jobs, kind, sector, buf, start, length):
+    def _access_whole(self, batch, kind, sector, buf, start, length):
         """Whole blocks, split into as many requests as it takes."""
-        most = self._transfer
-        room = self._room
         end = start + length
         while start < end:
-            aim_at(jobs, sector)
-            size = twin.spread(jobs, kind, buf, start, end - start, most, room)
-            self.carry_out(jobs, twin.run(self.state, jobs, twin.LOOKS))
+            size = self.fill(batch, kind, sector, buf, start, end - start)
+            self.carry_out(batch, self._run(self.state, batch[0], self._memory.LOOKS))
             start += size
             sector += size >> _SECTOR_SHIFT
 
-    def _access_part(self, jobs, kind, sector, skip, buf, start, length):
+    def fill(self, batch, kind, sector, buf, start, length, most=None, room=None):
+        """Have up to `room` entries cover `length` bytes of `buf`, with up to `most` in each.
+
+        Returns how many bytes they cover.
+        """
+        words = batch[0]
+        self._hot.place(words, sector, sector >> 32)
+        return self._hot.spread(
+            words, kind, buf, start, length, most or self._transfer, room or self._room
+        )
+
+    def _access_part(self, batch, kind, sector, skip, buf, start, length):
         """Part of a block, which passes through a buffer of the driver's."""
         unit = self._own_block_size
         bounce = self._bounce or bytearray(unit)
         self._bounce = None
         try:
-            self._access_whole(jobs, _T_IN, sector, bounce, 0, unit)
+            self._access_whole(batch, _T_IN, sector, bounce, 0, unit)
             if kind == _T_IN:
-                twin.copy(buf, start, bounce, skip, length)
+                self.copy(buf, start, bounce, skip, length)
             else:
-                twin.copy(bounce, skip, buf, start, length)
-                self._access_whole(jobs, _T_OUT, sector, bounce, 0, unit)
+                self.copy(bounce, skip, buf, start, length)
+                self._access_whole(batch, _T_OUT, sector, bounce, 0, unit)
         finally:
             self._bounce = bounce
 
     def command(self, kind, buf):
         """One request that is not about a place on the disk, with `buf` for its data."""
         self.check_ready()
-        free = self._free_jobs
-        jobs = free[0]
+        free = self._free
+        batch = free[0]
         free[0] = None
-        mine = jobs
+        mine = batch
         try:
             if mine is None:
-                mine = self._new_jobs()
-            aim_at(mine, 0)
-            twin.spread(mine, kind, buf, 0, len(buf), _MAX_TRANSFER, 1)
-            self.carry_out(mine, twin.run(self.state, mine, twin.LOOKS))
+                mine = self.new_batch(self._room)
+            self.fill(mine, kind, 0, buf, 0, len(buf), room=1)
+            self.carry_out(mine, self._run(self.state, mine[0], self._memory.LOOKS))
         except BaseException as error:
             self.settle(mine, error)
             raise
         finally:
-            free[0] = jobs
+            free[0] = batch
 
-    def _new_jobs(self):
-        jobs = twin.words(_FIRST_JOB + 8 * self._room)
-        jobs[_JOBS_SHIFT] = self._shift
-        jobs[_JOBS_LIMIT] = self.limit_of(self.block_size)
-        jobs[_JOBS_MOST] = self._transfer
-        return jobs
+    def set_limit(self, batch, length):
+        """Have entries of a batch end where the disk does, if each has `length` bytes."""
+        # As access() makes them, an entry has one descriptor for its data.
+        most = min(self._transfer, self._segment)
+        end = self.limit_of(length)
+        # A legacy device's length is not to be relied on (2.7.8.1).
+        trusted = int(not self.transport.requires_legacy_layout)
+        self._hot.limit(batch[0], end, self._shift, most, self._memory.LOOKS, trusted)
 
-    # Underneath, also for Requests and asyncio.
+    # Underneath, also for Requests and asyncio. A batch is its words, and the memory of its slots.
+
+    def new_batch(self, count):
+        """A batch of `count` entries, that are still to be filled."""
+        words = self._memory.words(_ENTRIES + 8 * count)
+        slots = Buffer(count * self._slot_size)
+        queue = self._queue
+        bare = int(queue.packed and queue.indirect)
+        self._hot.set_up(words, slots.addr, self._slot_size, count, self._segment, bare)
+        self.set_limit((words, slots), self.block_size)
+        self._hot.place(words, 0, 0)
+        self._hot.spread(words, _T_IN, slots.data, 0, 1, 1, 1)
+        return words, slots
 
     def hold(self, task):
-        """Keep `task` until its `jobs` are over."""
+        """Keep `task` until its `batch` is over."""
         self.release()
         self._held += (task,)
 
     def release(self):
         """Let go of those that hold() kept and that are over."""
-        self._held = tuple(task for task in self._held if is_going_on(task.jobs))
+        self._held = tuple(task for task in self._held if self.is_going_on(task.batch))
+
+    def is_going_on(self, batch):
+        """Whether the device has some of it, or will be sent some."""
+        return self._hot.is_going_on(batch[0])
 
     def limit_of(self, length):
         """The first block at which `length` bytes cannot begin, or 2**32 - 1."""
         first = self.block_count + 1 - (length >> _SECTOR_SHIFT >> self._shift)
         return max(0, min(first, 0xFFFFFFFF))
 
-    def carry_out(self, jobs, result):
-        """Wait until `jobs` are done, which run() gave `result` for; OSError if one failed."""
+    def carry_out(self, batch, result):
+        """Wait until `batch` is done, which run() gave `result` for; OSError if one failed."""
         if result:
             hold()
             try:
-                self._wait(jobs, result, 2)
+                self._wait(batch, result, 2)
             except BaseException as error:
-                self.settle(jobs, error)
+                self.settle(batch, error)
                 raise
             finally:
                 release()
-        self.check(jobs)
+        self.check(batch)
 
-    def _wait(self, jobs, result, interrupts):
-        """Wait for `jobs`; OSError(ETIMEDOUT), or OSError(EINTR) at so many Ctrl-C."""
+    def _wait(self, batch, result, interrupts):
+        """Wait for `batch`; OSError(ETIMEDOUT), or OSError(EINTR) at so many Ctrl-C."""
         queue = self._queue
         queue.check(result)
         start = ticks_ms()
-        while is_going_on(jobs):
+        while self.is_going_on(batch):
             queue.check_device()
             if ticks_diff(ticks_ms(), start) >= self.timeout_ms:
                 raise OSError(ETIMEDOUT)
             if queue.sleep() >= interrupts:
                 raise OSError(_EINTR)
-            queue.check(twin.run(queue.state, jobs, 1))
+            self.look(batch)
 
-    def settle(self, jobs, error):
-        """After an exception: have the device let go of the jobs' memory, whatever it takes."""
-        if jobs is None or is_refused(error):
+    def look(self, batch):
+        """Send what there is room for, and take in what is back."""
+        self._queue.check(self._run(self.state, batch[0], 1))
+
+    def stop(self, batch):
+        """What the device does not have yet is not sent any more."""
+        self._hot.stop(batch[0])
+
+    def settle(self, batch, error):
+        """After an exception: have the device let go of the batch's memory, whatever it takes."""
+        if batch is None or is_refused(error):
             return
         hold()
         try:
-            # Nothing more of it is to be sent.
-            jobs[_JOBS_SENT] = jobs[_JOBS_COUNT]
+            self.stop(batch)
             if not isinstance(error, _FAILURES):
                 # Ctrl-C has come already.
-                self._wait(jobs, 1, 1)
+                self._wait(batch, 1, 1)
         except _FAILURES as another:
             error = another
         finally:
             try:
-                if jobs[_JOBS_LEFT]:
+                if self.is_going_on(batch):
                     # Should the reset fail, the device's answers go there.
-                    self._lost = jobs
+                    self._lost = batch
                     self._reset(not isinstance(error, VirtIOError))
             finally:
                 release()
@@ -676,7 +702,7 @@ class Block(Device):
         """Take everything from the device, and bring it up `again` unless it cannot be trusted."""
         transport = self.transport
         transport.reset()
-        if again and not self._queue.lost_write:
+        if again and not self._queue.marks_lost & _T_OUT:
             self._bring_up_again()
             return
         if again:
@@ -696,36 +722,23 @@ class Block(Device):
         self._bring_up()
         self.timeout_ms = timeout_ms
 
-    def check(self, jobs):
-        """Raise what the first of these jobs stands for that went wrong, if any did."""
-        if not jobs[_JOBS_WORST]:
+    def check(self, batch):
+        """Raise what the first entry of a batch stands for that went wrong, if any did."""
+        words = batch[0]
+        if not self._hot.judge_all(words):
             return
-        for number in range(jobs[_JOBS_COUNT]):
-            result = jobs[_FIRST_JOB + 8 * number + _JOB_RESULT]
-            if result == _S_IOERR or result == _LOST:
+        for number in range(words[_ENTRY_COUNT]):
+            status = self._hot.status_of(words, number)
+            if status == _S_IOERR or status == _STATUS_LOST:
                 raise OSError(EIO)
-            if result == _S_UNSUPP:
+            if status == _S_UNSUPP:
                 raise OSError(EOPNOTSUPP)
-            if result != _S_OK:
-                self._queue.violation("block status {}".format(result))
-
-
-def aim_at(jobs, sector):
-    """Have the first of `jobs` begin at a sector of 512 bytes."""
-    if sector > _MAX_BLOCK:
-        # Allocates, as all of such a number does.
-        jobs[_FIRST_JOB + _JOB_SECTOR] = sector & 0xFFFFFFFF
-        jobs[_FIRST_JOB + _JOB_SECTOR_HIGH] = sector >> 32
-    else:
-        jobs[_FIRST_JOB + _JOB_SECTOR] = sector
-        jobs[_FIRST_JOB + _JOB_SECTOR_HIGH] = 0
+            if status == _STATUS_SHORT:
+                self._queue.violation("it read less than was asked for")
+            if status != _S_OK:
+                self._queue.violation("block status {}".format(status))
 
 
 def is_refused(error):
     """Whether it says that nothing was done, since it came during a step or in a hard handler."""
     return isinstance(error, OSError) and error.args and error.args[0] == EBUSY
-
-
-def is_going_on(jobs):
-    """Whether the device has some of `jobs`, or will be sent some."""
-    return bool(jobs[_JOBS_LEFT]) or jobs[_JOBS_SENT] < jobs[_JOBS_COUNT]

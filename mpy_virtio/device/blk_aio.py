@@ -1,22 +1,16 @@
 """What asyncio needs of a disk.
 
-Each task has jobs of its own, so their requests are in flight together.
+Each task has a batch of its own, so their requests are in flight together.
 """
 
 from micropython import const
 
-from mpy_virtio.device.blk import aim_at, is_going_on
 from mpy_virtio.queue.aio import wait_until
-from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.table import check_type
 
 _T_IN = const(0)
 _T_OUT = const(1)
 _SECTOR_SHIFT = const(9)
-
-_JOBS_COUNT = const(0)
-_JOBS_SENT = const(1)
-_FIRST_JOB = const(8)
 
 
 async def access(disk, kind, block, buf, offset):
@@ -52,39 +46,38 @@ async def _access_part(disk, kind, sector, skip, buf, start, length):
     bounce = bytearray(unit)
     await _access_whole(disk, _T_IN, sector, bounce, 0, unit)
     if kind == _T_IN:
-        twin.copy(buf, start, bounce, skip, length)
+        disk.copy(buf, start, bounce, skip, length)
     else:
-        twin.copy(bounce, skip, buf, start, length)
+        disk.copy(bounce, skip, buf, start, length)
         await _access_whole(disk, _T_OUT, sector, bounce, 0, unit)
 
 
 async def _access_whole(disk, kind, sector, buf, start, length):
-    task = _TaskJobs(disk, kind, sector, buf, start, length)
+    task = _Task(disk, kind, sector, buf, start, length)
     disk.hold(task)
     try:
         await wait_until(disk._queue, task.is_done, disk.timeout_ms, task.give_up)
     finally:
         task.give_up()
         disk.release()
-    disk.check(task.jobs)
+    disk.check(task.batch)
 
 
-class _TaskJobs:
+class _Task:
     """The requests of a task, with the buffer that belongs to the device until they are back."""
 
     def __init__(self, disk, kind, sector, buf, start, length):
         count = max(1, (length + disk._transfer - 1) // disk._transfer)
-        self.jobs = jobs = twin.words(_FIRST_JOB + 8 * count)
-        self._queue = disk._queue
+        self.batch = disk.new_batch(count)
+        self._disk = disk
         self._buf = buf
-        aim_at(jobs, sector)
-        twin.spread(jobs, kind, buf, start, length, disk._transfer, count)
+        disk.fill(self.batch, kind, sector, buf, start, length, room=count)
 
     def is_done(self):
-        if is_going_on(self.jobs):
-            self._queue.check(twin.run(self._queue.state, self.jobs, 1))
-        return not is_going_on(self.jobs)
+        if self._disk.is_going_on(self.batch):
+            self._disk.look(self.batch)
+        return not self._disk.is_going_on(self.batch)
 
     def give_up(self):
         """What the device does not have yet is not sent any more."""
-        self.jobs[_JOBS_SENT] = self.jobs[_JOBS_COUNT]
+        self._disk.stop(self.batch)

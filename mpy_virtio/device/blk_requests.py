@@ -6,25 +6,14 @@ from errno import EALREADY, EINVAL
 from micropython import const
 
 from mpy_virtio.device.blk import EROFS
-from mpy_virtio.queue.hot import twin
 from mpy_virtio.queue.step import refuse
 from mpy_virtio.queue.table import check_type
-
-_aim = twin.aim
-_repeat = twin.repeat
-_run = twin.run
 
 _T_IN = const(0)
 _T_OUT = const(1)
 _MAX_NUMBER = const(0xFFFFFFFF)
 _MAX_BLOCK = const(0x3FFFFFFF)
 
-_JOBS_SENT = const(1)
-_JOBS_LEFT = const(2)
-_JOBS_WORST = const(3)
-_JOBS_SHIFT = const(4)
-_JOBS_LIMIT = const(5)
-_FIRST_JOB = const(8)
 _NOT_SIMPLE = const(-4)
 
 
@@ -52,11 +41,16 @@ class Requests:
         self._buf = buf
         self._count = count
         self._size = size
-        self._jobs = jobs = twin.words(_FIRST_JOB + 8 * count)
-        twin.spread(jobs, _T_IN, buf, 0, len(buf), size, count)
-        jobs[_JOBS_SENT] = count
-        jobs[_JOBS_SHIFT] = disk._shift
-        jobs[_JOBS_LIMIT] = disk.limit_of(size)
+        self.batch = disk.new_batch(count)
+        self._words = self.batch[0]
+        self._hot = disk._hot
+        self._repeat = self._hot.repeat
+        self._run = disk._run
+        # At hand in one look.
+        self._all = (self._hot.finish, self._run, self._state, self._words)
+        disk.fill(self.batch, _T_IN, 0, buf, 0, len(buf), size, count)
+        disk.stop(self.batch)
+        disk.set_limit(self.batch, size)
 
     def __len__(self):
         return self._count
@@ -69,7 +63,7 @@ class Requests:
         try:
             result = _NOT_SIMPLE
             if 0 <= block <= _MAX_BLOCK:
-                result = _repeat(self._state, self._jobs, _T_IN, block)
+                result = self._repeat(self._run, self._state, self._words, _T_IN, block)
             if result:
                 self._go_on(result, _T_IN, block)
         except BaseException as error:
@@ -81,7 +75,7 @@ class Requests:
         try:
             result = _NOT_SIMPLE
             if 0 <= block <= _MAX_BLOCK and not self._disk.read_only:
-                result = _repeat(self._state, self._jobs, _T_OUT, block)
+                result = self._repeat(self._run, self._state, self._words, _T_OUT, block)
             if result:
                 self._go_on(result, _T_OUT, block)
         except BaseException as error:
@@ -92,7 +86,7 @@ class Requests:
         self._disk.check_ready()
         refuse(self._state)
         if result != _NOT_SIMPLE:
-            self._disk.carry_out(self._jobs, result)
+            self._disk.carry_out(self.batch, result)
             return
         if block != -1:
             if self._count > 1 or not 0 <= block <= _MAX_NUMBER:
@@ -104,35 +98,34 @@ class Requests:
     def _failed(self, error):
         # What was submitted is not this call's to end.
         if not self.submitted and not (isinstance(error, OSError) and error.args[0] == EALREADY):
-            self._disk.settle(self._jobs, error)
+            self._disk.settle(self.batch, error)
 
     # What Block.submit(), poll() and finish() do.
 
     def start(self, write):
         """Check where all of it is to go, and begin anew."""
-        jobs = self._jobs
         kind = _T_OUT if write else _T_IN
         self._disk.check_ready()
-        if self.submitted or jobs[_JOBS_LEFT]:
+        if self.submitted or self._disk.is_going_on(self.batch):
             raise OSError(EALREADY)
         if kind and self._disk.read_only:
             raise OSError(EROFS)
         # Viper code looks neither at the type nor at the length.
         if self.blocks is not self._blocks or len(self.blocks) < self._count:
             raise ValueError("blocks is to be filled in, with {} numbers".format(self._count))
-        if not _aim(jobs, self.blocks, kind):
+        if not self._hot.aim(self._words, self.blocks, kind):
             # The disk may have become larger.
-            jobs[_JOBS_LIMIT] = self._disk.limit_of(self._size)
-            if not _aim(jobs, self.blocks, kind):
+            self._disk.set_limit(self.batch, self._size)
+            if not self._hot.aim(self._words, self.blocks, kind):
                 raise OSError(EINVAL)
 
     def run(self, looks):
         """Send what there is room for, and take in what is back; 0 when all of it is."""
-        return _run(self._state, self._jobs, looks)
+        return self._run(self._state, self._words, looks)
 
     def wait(self):
         """Wait for all of it; OSError if one of them failed."""
-        jobs = self._jobs
-        result = _run(self._state, jobs, twin.LOOKS)
-        if result or jobs[_JOBS_WORST]:
-            self._disk.carry_out(jobs, result)
+        finish, run, state, words = self._all
+        result = finish(run, state, words)
+        if result:
+            self._disk.carry_out(self.batch, result)

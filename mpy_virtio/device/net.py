@@ -10,10 +10,10 @@ from mpy_virtio import errors
 from mpy_virtio.device.base import Device
 from mpy_virtio.device.frames import FrameQueue
 from mpy_virtio.dma import Buffer
+from mpy_virtio.features import IN_ORDER
 from mpy_virtio.port import ticks_diff, ticks_ms
-from mpy_virtio.queue.frames import frames_twin
-from mpy_virtio.queue.split import VirtQueue
 from mpy_virtio.queue.table import check_type
+from mpy_virtio.queue.virtqueue import VirtQueue
 
 # Feature bits (5.1.3).
 F_CSUM = 1 << 0
@@ -66,9 +66,6 @@ _QUEUE_SIZE = 64
 # Before a wait goes to sleep.
 _LOOKS = 64
 
-_push = frames_twin.push
-_pull = frames_twin.pull
-
 
 class Net(Device):
     """A network card.
@@ -107,12 +104,26 @@ class Net(Device):
     )
 
     def __init__(
-        self, transport=None, *, queue_size=None, buffers=None, buffer_size=None, offload=False
+        self,
+        transport=None,
+        *,
+        queue_size=None,
+        buffers=None,
+        buffer_size=None,
+        offload=False,
+        packed=True,
     ):
-        super().__init__(transport, queue_size, buffers, buffer_size, offload)
+        super().__init__(transport, queue_size, buffers, buffer_size, offload, packed=packed)
 
     def _supported(self, queue_size, buffers, buffer_size, offload):
-        return self.SUPPORTED_FEATURES | (F_CSUM | F_GUEST_CSUM if offload else 0)
+        supported = super()._supported()
+        if offload:
+            supported |= F_CSUM | F_GUEST_CSUM
+        if buffers:
+            # Descriptors are used in the order of the whole table then (2.7.9), but each buffer
+            # has one of its own.
+            supported &= ~IN_ORDER
+        return supported
 
     def set_up(self, queue_size, buffers, buffer_size, offload):
         transport = self.transport
@@ -124,6 +135,8 @@ class Net(Device):
         self._control = None
         if self.features & F_CTRL_VQ:
             self._control = VirtQueue(transport, _CONTROL_QUEUE)
+        self._push = self._frames_out._push
+        self._pull = self._frames_in._pull
         self._parts_in = self._frames_in.parts
         self._parts_out = self._frames_out.parts
         # What moves many at once.
@@ -176,7 +189,7 @@ class Net(Device):
     def _read_mtu(self):
         mtu = self.transport.read_config(_MTU, 2)
         if mtu < _MIN_MTU:
-            raise errors.DeviceBroken(self.transport.address, "an MTU of {}".format(mtu))
+            raise errors.DeviceBroken(self.transport.name, "an MTU of {}".format(mtu))
         return mtu
 
     @property
@@ -194,7 +207,7 @@ class Net(Device):
         ValueError if it is empty, or longer than the MTU allows. Waits for room, and raises
         OSError(ETIMEDOUT) if there is none for `timeout_ms`.
         """
-        result = _push(self._parts_out, frame, _LOOKS)
+        result = self._push(self._parts_out, frame, _LOOKS)
         if not result:
             return
         queue = self._frames_out
@@ -216,7 +229,7 @@ class Net(Device):
         Raises FramesTaken if they go to the `taker`.
         """
         self._check_receiving(buf)
-        length = _pull(self._parts_in, buf, _LOOKS)
+        length = self._pull(self._parts_in, buf, _LOOKS)
         if length < 0:
             queue = self._frames_in
             queue.check(length)
@@ -240,7 +253,7 @@ class Net(Device):
         if type(buf) is not bytearray:
             check_type(buf, True)
         if self.taker:
-            raise errors.FramesTaken(self.transport.address, self.taker)
+            raise errors.FramesTaken(self.transport.name, self.taker)
 
     # Interrupts.
 

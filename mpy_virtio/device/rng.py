@@ -1,7 +1,7 @@
 """The entropy device (5.4): random bytes from the host."""
 
 from mpy_virtio.device.base import Device
-from mpy_virtio.queue.split import VirtQueue
+from mpy_virtio.queue.virtqueue import VirtQueue
 
 
 class Entropy(Device):
@@ -9,8 +9,8 @@ class Entropy(Device):
 
     DEVICE_TYPE = 4
 
-    def __init__(self, transport=None, *, queue_size=None):
-        super().__init__(transport, queue_size)
+    def __init__(self, transport=None, *, queue_size=None, packed=True):
+        super().__init__(transport, queue_size, packed=packed)
 
     def set_up(self, queue_size):
         self._queue = VirtQueue(self.transport, 0, queue_size)
@@ -23,7 +23,10 @@ class Entropy(Device):
         """
         rest = memoryview(buf)
         while rest:
-            rest = self._rest(rest, self._queue.request((), (rest,), timeout_ms))
+            length = self._queue.request((), (rest,), timeout_ms)
+            if not length:
+                self._came_back_empty()
+            rest = rest[length:]
         return len(buf)
 
     def read(self, n, timeout_ms=5000):
@@ -37,7 +40,10 @@ class Entropy(Device):
         rest = memoryview(buf)
         async with self.turn():
             while rest:
-                rest = self._rest(rest, await self._queue.arequest((), (rest,), timeout_ms))
+                length = await self._queue.arequest((), (rest,), timeout_ms)
+                if not length:
+                    self._came_back_empty()
+                rest = rest[length:]
         return len(buf)
 
     async def aread(self, n, timeout_ms=5000):
@@ -46,7 +52,5 @@ class Entropy(Device):
         await self.areadinto(buf, timeout_ms)
         return bytes(buf)
 
-    def _rest(self, rest, length):
-        if not length:
-            self._queue.violation("an entropy request came back empty (5.4.6.2)")
-        return rest[length:]
+    def _came_back_empty(self):
+        self._queue.violation("an entropy request came back empty (5.4.6.2)")

@@ -12,7 +12,7 @@ from micropython import const
 from mpy_virtio.port import EBUSY, HARD, hold, release
 
 # The word of a queue's state that is 1 during a step.
-_STEP = const(28)
+_STEP = const(24)
 
 
 def begin(state):

@@ -1,4 +1,4 @@
-"""A descriptor table: the one of a split virtqueue, or the indirect one of a single chain."""
+"""A table in which the driver describes chains: of a queue, or the indirect one of one chain."""
 
 import struct as _struct
 from array import array
@@ -20,10 +20,14 @@ class DescriptorTable:
     copy of the links, and `buffers` keeps alive what the descriptors point to.
     """
 
-    def __init__(self, addr, size):
+    def __init__(self, addr, size, linked=True):
         self.addr = addr
+        # In an indirect table of a packed ring each one follows the other anyway, and its flags
+        # are where others have the link (2.8.8).
+        self._next = DESC_F_NEXT if linked else 0
+        self._shift = 0 if linked else 16
         self.size = size
-        self.next = array("H", range(1, size + 1))
+        self.next = array("H", [(index + 1) % size for index in range(size)])
         self.buffers = [None] * size
         self._words = struct(addr, (0 | ARRAY, 4 * size | UINT32), NATIVE)
 
@@ -32,23 +36,22 @@ class DescriptorTable:
 
         Returns the index of the chain's last descriptor.
         """
-        left = len(readable) + len(writable)
+        reads = len(readable)
+        final = reads + len(writable) - 1
         last = index
-        for buffer in readable:
-            left -= 1
+        for number in range(final + 1):
+            flags = self._next if number < final else 0
+            if number < reads:
+                buffer = readable[number]
+            else:
+                buffer = writable[number - reads]
+                flags |= DESC_F_WRITE
             last = index
-            index = self._put(index, buffer, DESC_F_NEXT if left else 0)
-        for buffer in writable:
-            left -= 1
-            last = index
-            index = self._put(index, buffer, DESC_F_WRITE | DESC_F_NEXT if left else DESC_F_WRITE)
+            index = self.next[index]
+            self.buffers[last] = buffer
+            address = buffer.addr if type(buffer) is Buffer else addressof(buffer)
+            self.put_memory(last, address, len(buffer), flags)
         return last
-
-    def _put(self, index, buffer, flags):
-        following = self.next[index]
-        self.buffers[index] = buffer
-        self.put_memory(index, address_of(buffer), len(buffer), flags)
-        return following
 
     def put_memory(self, index, addr, length, flags):
         """Write descriptor `index`: `length` bytes at physical address `addr`."""
@@ -57,13 +60,14 @@ class DescriptorTable:
         words[at] = addr & 0xFFFFFFFF
         words[at + 1] = addr >> 32
         words[at + 2] = length
-        words[at + 3] = flags | (self.next[index] << 16 if flags & DESC_F_NEXT else 0)
+        link = self.next[index] << 16 if flags & DESC_F_NEXT else 0
+        words[at + 3] = flags << self._shift | link
 
     def clear(self):
         """Let go of all buffers; all descriptors are linked as in the beginning."""
         for index in range(self.size):
             self.buffers[index] = None
-            self.next[index] = index + 1
+            self.next[index] = (index + 1) % self.size
 
     def forget(self, index, count):
         """Let go of the buffers of the `count` descriptors linked from `index` on."""
@@ -71,11 +75,6 @@ class DescriptorTable:
             self.buffers[index] = None
             index = self.next[index]
             count -= 1
-
-
-def address_of(buffer):
-    """The physical address of a buffer."""
-    return buffer.addr if type(buffer) is Buffer else addressof(buffer)
 
 
 def check_buffers(buffers, writable):

@@ -4,10 +4,12 @@ import sys
 from array import array
 from errno import ETIMEDOUT
 
+from machine import mem8, mem16, mem32
 from micropython import const
 
 from mpy_virtio import errors, features, port
 from mpy_virtio.port import wait_until
+from mpy_virtio.transport import lines
 
 # Device status bits (2.1).
 ACKNOWLEDGE = const(1)
@@ -32,7 +34,13 @@ INTERRUPT_NAMES = ((USED_BUFFER, "used buffer"), (CONFIG_CHANGE, "configuration 
 
 PAGE_SIZE = const(4096)
 
-_RESET_TIMEOUT_MS = const(1000)
+RESET_TIMEOUT_MS = const(1000)
+
+# How a queue is notified: by its number in 32 bits, or in 16, or with what NOTIFICATION_DATA adds.
+BELL_WORD = const(0)
+BELL_HALF = const(1)
+BELL_WITH_DATA = const(2)
+
 _CONSISTENT_TRIES = const(64)
 
 # Bits that concern how driver and device share memory, not what the device does. On the machines
@@ -50,20 +58,31 @@ def live_at(address):
     return _live.get(address)
 
 
+def bits(value, names):
+    """What `value` is, by the names of its bits."""
+    return "|".join(name for bit, name in names if value & bit) or "0"
+
+
 class Transport:
     """A device as a driver sees it. A subclass has the registers:
 
-    `address`, `version`, `device_type`, `status` (read and written), `doorbell`, the address of a
-    word that is written the number of a queue to notify the device, `regs`-level methods
+    `device_type`, `requires_legacy_layout`, `status` (read and written), `regs`-level methods
     `read_device_features()`, `write_driver_features(bits)`, `read_config_generation()`,
-    `set_guest_page_size(n)`, `ack_interrupt()`, and `_read_config(offset, size)` /
-    `_write_config(offset, size, value)` for 1, 2 and 4 bytes at a time.
+    `set_guest_page_size(n)`, `max_queue_size(queue)`, `queue_used(queue)`, `notifier(queue)`,
+    `ack_interrupt(number)`, `_write_queue()`, which queue_set() ends with, and `_stop_queue()`,
+    which queue_unset() begins with.
+
+    `address` tells it from all others, and `name` is what messages call it. Its configuration
+    space is `config_size` bytes at `config`.
     """
 
     _interrupted_queues = ()
+    # Whether it asserted its line when it was served last.
+    asserted = False
 
-    def __init__(self, address, config_size, irq=None):
+    def __init__(self, address, config, config_size, irq=None):
         self.address = address
+        self.config = config
         self.config_size = config_size
         self.irq = irq
         self.features = 0
@@ -72,11 +91,15 @@ class Transport:
         self.live = array("I", (0, 0))
         self._owners = {}
         # Made here, since the interrupt must not allocate.
-        self._server = self._serve
-        self._caller = self._call_handlers
+        self.server = self._serve
+        self.caller = self._call_handlers
         self._config_changed = False
         self._config_handler = None
         self._config_argument = None
+
+    @property
+    def name(self):
+        return "{:#x}".format(self.address)
 
     @property
     def driver_ok(self):
@@ -90,7 +113,7 @@ class Transport:
 
         `supported` are the feature bits that the driver can do; VERSION_1 is accepted wherever
         it is offered. Returns the bits negotiated, which are also in `.features`. Raises
-        FeaturesRejected when the device will not have them, or is of version 2 and does not
+        FeaturesRejected when the device will not have them, or is a modern one that does not
         offer VERSION_1; FAILED is set then.
         """
         self.reset()
@@ -106,17 +129,17 @@ class Transport:
         self._add_status(ACKNOWLEDGE)
         self._add_status(DRIVER)
         offered = self.read_device_features()
-        if self.version == 2 and not offered & features.VERSION_1:
+        if not self.requires_legacy_layout and not offered & features.VERSION_1:
             raise errors.FeaturesRejected(
-                offered, self.address, "a version 2 device has to offer VERSION_1"
+                offered, self.name, "a modern device has to offer VERSION_1"
             )
         accepted = offered & supported
         self.write_driver_features(accepted)
-        if self.version == 2:
+        if not self.requires_legacy_layout:
             self._add_status(FEATURES_OK)
             if not self.status & FEATURES_OK:
                 raise errors.FeaturesRejected(
-                    accepted, self.address, "the device did not accept them"
+                    accepted, self.name, "the device did not accept them"
                 )
         else:
             self.set_guest_page_size(PAGE_SIZE)
@@ -125,11 +148,11 @@ class Transport:
     def finish_init(self):
         """Set DRIVER_OK: the queues are set up, the device may work from now on."""
         if live_at(self.address) is not self:
-            raise errors.DeviceNotReady(self.address, "call begin_init() first")
+            raise errors.DeviceNotReady(self.name, "call begin_init() first")
         if self.status & (FAILED | NEEDS_RESET):
-            raise errors.DeviceNeedsReset(self.address)
+            raise errors.DeviceNeedsReset(self.name)
         if self.has_interrupts:
-            port.irq(self.irq, self._caller, serve=self._server)
+            self._connect()
         self._add_status(DRIVER_OK)
         self.live[0] = 1
 
@@ -151,13 +174,21 @@ class Transport:
             former.live[0] = 0
             former._disconnect()
             self.status = 0
-            wait_until(lambda: self.status == 0, _RESET_TIMEOUT_MS)
-            former._let_go()
-            _live.pop(self.address, None)
+            wait_until(lambda: self.status == 0, RESET_TIMEOUT_MS)
+            former.lose()
         finally:
             port.release()
 
-    deinit = reset
+    def deinit(self):
+        """As reset()."""
+        self.reset()
+
+    def lose(self):
+        """Let go of all that the device had: it has been reset, or is not there any more."""
+        self._disconnect()
+        self._let_go()
+        if live_at(self.address) is self:
+            del _live[self.address]
 
     def __enter__(self):
         return self
@@ -167,6 +198,69 @@ class Transport:
 
     def _add_status(self, bit):
         self.status = self.status | bit
+
+    # Queues.
+
+    def queue_set(self, queue, size, desc, driver, device):
+        """Hand queue `queue` of `size` entries to the device.
+
+        `desc`, `driver` and `device` are the physical addresses of its zeroed descriptor, driver
+        and device area. On a legacy device they are one block, which starts on a page, as
+        `layouts.split_queue(size, 4096)` has it. All of it is checked before anything is
+        written: BadQueueLayout, AlreadyUsed, QueueUnavailable, BadQueueSize.
+        """
+        self._check_layout(size, desc, driver, device)
+        # A callback that looks at another queue would select that one.
+        port.hold()
+        try:
+            if self.queue_used(queue):
+                raise errors.AlreadyUsed(queue, self.name)
+            maximum = self.max_queue_size(queue)
+            if not maximum:
+                raise errors.QueueUnavailable(queue, self.name)
+            if size > maximum:
+                raise errors.BadQueueSize(size, "the device takes {} at most".format(maximum))
+            self._write_queue(queue, size, desc, driver, device)
+        finally:
+            port.release()
+
+    def queue_unset(self, queue):
+        """Take queue `queue` from the device, and wait until it has let go of it (4.1.4.3.2).
+
+        What `hold()` kept for it is released. OSError(ETIMEDOUT) when the device does not stop;
+        on PCI, FeaturesRejected where RING_RESET was not negotiated.
+        """
+        port.hold()
+        try:
+            self._stop_queue(queue)
+            self._release(queue)
+        finally:
+            port.release()
+
+    def _check_layout(self, size, desc, driver, device):
+        if size < 1:
+            raise errors.BadQueueSize(size, "a queue has at least one entry")
+        for address, alignment in ((desc, 16), (driver, 2), (device, 4)):
+            if address % alignment or not 0 < address < 1 << 64:
+                raise errors.BadQueueLayout(
+                    address, "not a physical address, aligned to {}".format(alignment)
+                )
+
+    def notify(self, queue, position=0):
+        """Tell the device that there are new buffers in queue `queue`.
+
+        `position` is where the next one will be, for a device that is told by NOTIFICATION_DATA
+        (2.9): the available index, or offset and wrap counter.
+        """
+        if not self.driver_ok:
+            raise errors.DeviceNotReady(
+                self.name, "nothing is notified between a reset and finish_init()"
+            )
+        address, bell = self.notifier(queue)
+        if bell == BELL_HALF:
+            mem16[address] = queue
+        else:
+            mem32[address] = queue | position << 16 if bell == BELL_WITH_DATA else queue
 
     # Interrupts (4.2.3.4). Between finish_init() and reset() the device's line is connected.
 
@@ -178,10 +272,10 @@ class Transport:
     def check_interrupts(self):
         """Raise NoInterrupts, which says why, where the device cannot interrupt."""
         if port.irq is None:
-            raise errors.NoInterrupts(self.address, "this firmware has no virt.irq()")
+            raise errors.NoInterrupts(self.name, "this firmware has no virt.irq()")
         if self.irq is None:
             raise errors.NoInterrupts(
-                self.address, "its number is not known, make the transport by probe() or with irq="
+                self.name, "its number is not known, make the transport by probe() or with irq="
             )
 
     def on_config_change(self, handler, argument):
@@ -210,10 +304,11 @@ class Transport:
         Acknowledged first, looked at then: what happens meanwhile interrupts again. The other way
         round, what happened between the last look of a handler and the acknowledgement is lost.
         """
-        pending = self.ack_interrupt()
+        pending = self.ack_interrupt(number)
+        self.asserted = pending != 0
         if pending & CONFIG_CHANGE:
             self._config_changed = True
-            if self.status & NEEDS_RESET:
+            if self._gave_up():
                 # Whoever waits for an answer has to know that none will come.
                 pending |= USED_BUFFER
         more = self._config_changed
@@ -223,6 +318,9 @@ class Transport:
             if queue.interrupted():
                 more = True
         return more
+
+    def _gave_up(self):
+        return self.status & NEEDS_RESET
 
     def _call_handlers(self, number):
         try:
@@ -246,9 +344,12 @@ class Transport:
                 self._config_changed = True
                 raise
 
+    def _connect(self):
+        lines.connect(self.irq, self)
+
     def _disconnect(self):
         if self.has_interrupts:
-            port.irq(self.irq, None)
+            lines.disconnect(self.irq, self)
 
     # What a live device may touch.
 
@@ -300,6 +401,16 @@ class Transport:
             self._write_config(offset, 4, value & 0xFFFFFFFF)
             self._write_config(offset + 4, 4, value >> 32)
 
+    def _read_config(self, offset, size):
+        address = self.config + offset
+        if size == 4:
+            return mem32[address] & 0xFFFFFFFF
+        return mem8[address] if size == 1 else mem16[address]
+
+    def _write_config(self, offset, size, value):
+        memory = mem32 if size == 4 else mem8 if size == 1 else mem16
+        memory[self.config + offset] = value
+
     def _check_config(self, offset, size):
         if size not in (1, 2, 4, 8):
             raise errors.BadConfigAccess("of {} bytes: 1, 2, 4 and 8 exist".format(size))
@@ -315,7 +426,7 @@ class Transport:
         one, which has none, when two results in a row agree. Returns the result;
         OSError(ETIMEDOUT) when the config never holds still.
         """
-        if self.version == 1:
+        if self.requires_legacy_layout:
             return self._read_until_equal(fn)
         for _ in range(_CONSISTENT_TRIES):
             before = self.read_config_generation()

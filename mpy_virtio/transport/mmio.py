@@ -1,26 +1,28 @@
 """Virtio over MMIO, legacy (version 1) and modern (version 2): section 4.2."""
 
 import uctypes
-from machine import mem8, mem16, mem32
 from micropython import const
 
 from mpy_virtio import device_type, errors, features
 from mpy_virtio.layouts import CONFIG, LEGACY, MMIO_HEADER, MODERN, REGISTERS, split_queue
 from mpy_virtio.port import fence, wait_until
 from mpy_virtio.transport.base import (
+    BELL_WITH_DATA,
+    BELL_WORD,
     CONFIG_CHANGE,
     FAILED,
     INTERRUPT_NAMES,
     PAGE_SIZE,
+    RESET_TIMEOUT_MS,
     STATUS_NAMES,
     USED_BUFFER,
     Transport,
+    bits,
     live_at,
 )
 
-_MAGIC = 0x74726976
+_MAGIC = const(0x74726976)
 _INTERRUPT_BITS = USED_BUFFER | CONFIG_CHANGE
-_UNSET_TIMEOUT_MS = const(1000)
 _QUEUE_NOTIFY = const(0x050)
 
 # QEMU ignores a QueueSel above this and goes on with the queue selected before.
@@ -43,7 +45,7 @@ class MMIOTransport(Transport):
             raise errors.BadAddress(address)
         if size < CONFIG:
             raise errors.RegionTooSmall(size)
-        super().__init__(address, size - CONFIG, irq)
+        super().__init__(address, address + CONFIG, size - CONFIG, irq)
         self.regs = uctypes.struct(address, MMIO_HEADER, uctypes.NATIVE)
         magic = self.regs.magic
         if magic != _MAGIC:
@@ -56,11 +58,10 @@ class MMIOTransport(Transport):
             raise errors.InvalidDeviceID(device_id, address)
         self.device_type = device_type.DeviceType(device_id)
         self.requires_legacy_layout = self.version == 1
-        self.doorbell = address + _QUEUE_NOTIFY
 
     def __repr__(self):
         return "<MMIOTransport {:#x} v{} {}, status {}>".format(
-            self.address, self.version, self.device_type, _bits(self.status, STATUS_NAMES)
+            self.address, self.version, self.device_type, bits(self.status, STATUS_NAMES)
         )
 
     @property
@@ -73,8 +74,8 @@ class MMIOTransport(Transport):
         return self.regs.status
 
     @status.setter
-    def status(self, bits):
-        self.regs.status = bits
+    def status(self, value):
+        self.regs.status = value
 
     # Features (2.2).
 
@@ -85,12 +86,12 @@ class MMIOTransport(Transport):
         self.regs.device_features_sel = 1
         return self.regs.device_features << 32 | low
 
-    def write_driver_features(self, bits):
+    def write_driver_features(self, accepted):
         """Tell the device the 64 feature bits that the driver accepts."""
         self.regs.driver_features_sel = 0
-        self.regs.driver_features = bits & 0xFFFFFFFF
+        self.regs.driver_features = accepted & 0xFFFFFFFF
         self.regs.driver_features_sel = 1
-        self.regs.driver_features = bits >> 32
+        self.regs.driver_features = accepted >> 32
 
     # Queues (4.2.3.2, 4.2.4).
 
@@ -104,42 +105,22 @@ class MMIOTransport(Transport):
         """Whether queue `queue` is set up."""
         return self._select(queue) and self._selected_in_use()
 
-    def queue_set(self, queue, size, desc, driver, device):
-        """Hand queue `queue` of `size` entries to the device.
-
-        `desc`, `driver` and `device` are the physical addresses of its zeroed descriptor, driver
-        and device area. On a legacy device they are one block, which starts on a page, as
-        `layouts.split_queue(size, 4096)` has it. All of it is checked before anything is
-        written: BadQueueLayout, AlreadyUsed, QueueUnavailable, BadQueueSize.
-        """
-        self._check_layout(size, desc, driver, device)
-        if self.queue_used(queue):
-            raise errors.AlreadyUsed(queue, self.address)
-        maximum = self.max_queue_size(queue)
-        if not maximum:
-            raise errors.QueueUnavailable(queue, self.address)
-        if size > maximum:
-            raise errors.BadQueueSize(size, "the device takes {} at most".format(maximum))
+    def _write_queue(self, queue, size, desc, driver, device):
         if self.requires_legacy_layout:
             self._write_legacy_queue(size, self._page_size, desc // self._page_size)
         else:
             self._write_modern_queue(size, desc, driver, device)
             self.regs.queue_ready = 1
 
-    def queue_unset(self, queue):
-        """Take queue `queue` from the device, and wait until it has let go of it.
-
-        What `hold()` kept for it is released. OSError(ETIMEDOUT) when the device does not stop.
-        """
+    def _stop_queue(self, queue):
         if not self._select(queue):
-            raise errors.QueueUnavailable(queue, self.address)
+            raise errors.QueueUnavailable(queue, self.name)
         if self.requires_legacy_layout:
             self._write_legacy_queue(0, 0, 0)
         else:
             self.regs.queue_ready = 0
-            wait_until(lambda: self.regs.queue_ready == 0, _UNSET_TIMEOUT_MS)
+            wait_until(lambda: self.regs.queue_ready == 0, RESET_TIMEOUT_MS)
             self._write_modern_queue(0, 0, 0, 0)
-        self._release(queue)
 
     def _select(self, queue):
         if not 0 <= queue <= 0xFFFF:
@@ -155,13 +136,7 @@ class MMIOTransport(Transport):
         return self.regs.queue_ready != 0
 
     def _check_layout(self, size, desc, driver, device):
-        if size < 1:
-            raise errors.BadQueueSize(size, "a queue has at least one entry")
-        for address, alignment in ((desc, 16), (driver, 2), (device, 4)):
-            if address % alignment or not 0 < address < 1 << 64:
-                raise errors.BadQueueLayout(
-                    address, "not a physical address, aligned to {}".format(alignment)
-                )
+        super()._check_layout(size, desc, driver, device)
         if not self.requires_legacy_layout:
             return
         page = self._page_size
@@ -208,15 +183,12 @@ class MMIOTransport(Transport):
 
     # Notifications (4.2.3.3, 4.2.3.4).
 
-    def notify(self, queue):
-        """Tell the device that there are new buffers in queue `queue`."""
-        if not self.driver_ok:
-            raise errors.DeviceNotReady(
-                self.address, "nothing is notified between a reset and finish_init()"
-            )
-        self.regs.queue_notify = queue
+    def notifier(self, queue):
+        """The register by which queue `queue` is notified, and how that is written (4.2.3.3)."""
+        has_data = self.features & features.NOTIFICATION_DATA
+        return self.address + _QUEUE_NOTIFY, BELL_WITH_DATA if has_data else BELL_WORD
 
-    def ack_interrupt(self):
+    def ack_interrupt(self, number=None):
         """Acknowledge what is pending: 1 for used buffers, 2 for a configuration change.
 
         Returns the bits, undefined ones left out and not acknowledged.
@@ -233,16 +205,6 @@ class MMIOTransport(Transport):
     def read_config_generation(self):
         """The generation of the configuration; 0 on a legacy device, which has none."""
         return 0 if self.requires_legacy_layout else self.regs.config_generation
-
-    def _read_config(self, offset, size):
-        address = self.address + CONFIG + offset
-        if size == 4:
-            return mem32[address] & 0xFFFFFFFF
-        return mem8[address] if size == 1 else mem16[address]
-
-    def _write_config(self, offset, size, value):
-        memory = mem32 if size == 4 else mem8 if size == 1 else mem16
-        memory[self.address + CONFIG + offset] = value
 
     # For the prompt.
 
@@ -279,11 +241,7 @@ class MMIOTransport(Transport):
         if name == "device_id":
             return self.device_type
         if name == "status":
-            return _bits(self.regs.status, STATUS_NAMES)
+            return bits(self.regs.status, STATUS_NAMES)
         if name == "interrupt_status":
-            return _bits(self.regs.interrupt_status, INTERRUPT_NAMES)
+            return bits(self.regs.interrupt_status, INTERRUPT_NAMES)
         return ""
-
-
-def _bits(value, names):
-    return "|".join(name for bit, name in names if value & bit) or "0"

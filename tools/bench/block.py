@@ -8,7 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from tools import disk, firmware, qemu
+from tools import boards, disk, firmware, qemu
 from tools.bench import cases, yardstick
 from tools.bench.comparison import comparison, missing, table
 from tools.board import Board, BoardEnded
@@ -19,6 +19,8 @@ SLOW_US = 500_000
 BACK_ENDS = {"default": "", "io_uring": "aio=io_uring"}
 
 _RAW_MIB, _FILES_MIB = 64, 32
+# Of the board's own: littlefs, FAT, the one with packed rings, and the first.
+_DRIVES_ON_MMIO = 4
 _ON_BOARD = Path(__file__).with_name("on_board")
 
 
@@ -52,17 +54,29 @@ def reason_against(name, back_end):
 
 
 def measure_on(name, back_end, disk_cases=None, file_cases=None, rounds=ROUNDS):
-    """The Comparisons of all cases, unless others are given, on one back end."""
+    """The Comparisons of all cases, unless others are given, on one back end.
+
+    Without PCI, and without a slot for the entropy device, their cases are left out.
+    """
     elf = yardstick.build(name)
+    facts = boards.load(name)
+    absent = set() if facts.has_device_tree else {"on_pci"}
     with tempfile.TemporaryDirectory() as folder:
         c_drive, *drives = make_drives(Path(folder), BACK_ENDS[back_end])
+        if "on_pci" in absent:
+            drives.pop()
+        devices = [qemu.ENTROPY]
+        if facts.number("MICROPY_HW_VIRTIO_COUNT") < _DRIVES_ON_MMIO + len(devices):
+            devices = []
+            absent.add("entropy")
         with (
             yardstick.Yardstick(elf, name, c_drive) as c,
-            Board(firmware.path_of(name), name, drives=drives, devices=[qemu.ENTROPY]) as board,
+            Board(firmware.path_of(name), name, drives=drives, devices=devices) as board,
         ):
             pair = Pair(c, board, rounds)
+            disk_cases = cases.disk_cases() if disk_cases is None else disk_cases
             samples = pair.run_all(
-                cases.disk_cases() if disk_cases is None else disk_cases,
+                [case for case in disk_cases if absent.isdisjoint(case.ways)],
                 cases.file_cases() if file_cases is None else file_cases,
             )
     return [comparison(name, back_end, *both) for name, both in samples.items()]
@@ -71,15 +85,20 @@ def measure_on(name, back_end, disk_cases=None, file_cases=None, rounds=ROUNDS):
 def make_drives(folder, options):
     """Drives with noise: C's, then the board's, which has two more, for files.
 
-    The board's first disk is the last of all; as it holds no file system, none is mounted.
+    The board's first disk is the last of all on MMIO; as it holds no file system, none is mounted.
+    The one before it offers packed rings, and the last of the list is on PCI.
     """
     noise = os.urandom(1 << 20) * _RAW_MIB
-    paths = [folder / name for name in ("c.img", "littlefs.img", "fat.img", "raw.img")]
-    for path in (paths[0], paths[3]):
+    names = ("c.img", "littlefs.img", "fat.img", "packed.img", "raw.img", "pci.img")
+    paths = [folder / name for name in names]
+    for path in (paths[0], *paths[3:]):
         path.write_bytes(noise)
     disk.make_fat(paths[2], _FILES_MIB, sector_size=4096, cluster_size=256 * 1024)
     disk.make_blank(paths[1], _FILES_MIB)
-    return [qemu.Drive(path, drive_options=options) for path in paths]
+    drives = [qemu.Drive(path, drive_options=options) for path in paths]
+    drives[3] = qemu.Drive(paths[3], options="packed=on", drive_options=options)
+    drives[5] = qemu.Drive(paths[5], drive_options=options, device="virtio-blk-pci")
+    return drives
 
 
 class Pair:

@@ -48,6 +48,11 @@ def disk_cases():
         for depth in (16, 32):
             name = f"{shown} random {{}}, depth {depth}"
             cases.append(Case(name, size, depth, 64 * depth, ways=("prepared",)))
+    for depth, count in ((1, 400), (32, 64 * 32)):
+        name = f"4 KiB random {{}}, depth {depth}, packed ring"
+        cases.append(Case(name, 4096, depth, count, ways=("packed",)))
+        name = f"4 KiB random {{}}, depth {depth}, on PCI"
+        cases.append(Case(name, 4096, depth, count, ways=("on_pci",)))
     cases.append(Case("64 KiB sequential {}", 65536, 1, 200, in_order=True))
     cases.append(Case("1 MiB sequential {}", MIB, 1, 40, in_order=True))
     entropy = Case("64 KiB of entropy", 65536, count=100, entropy=True, ways=("entropy",))

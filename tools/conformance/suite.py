@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 
-from tools import BUILD, disk, firmware, qemu, tell
+from tools import BUILD, boards, disk, firmware, qemu, tell
 from tools.board import Board, BoardError
 
 # QEMU and the runner keep a core busy each.
@@ -86,7 +86,9 @@ class Suite:
         image = self.home / f"disk{label}.img"
         disk.make_fat(image, 16, {**data, **dict(files)})
         elf = firmware.path_of(self.name)
-        return Board(elf, self.name, drives=[qemu.Drive(image)], memory=MEMORY, **options)
+        if boards.load(self.name).has_device_tree:
+            options["memory"] = MEMORY
+        return Board(elf, self.name, drives=[qemu.Drive(image)], **options)
 
     def run(self, tests=None):
         """Run `tests` (None: all) in each pass that the board can do; return a list of Result.

@@ -1,11 +1,13 @@
+# SPDX-License-Identifier: MIT
+
 SRC_C += \
+	arch/aarch64/device_memory.c \
 	arch/aarch64/trap.c \
 	port/clock_generic_timer.c \
 	port/gic.c \
 	port/mmu.c \
-	port/uart_pl011.c \
-	port/rtc_pl031.c \
 	port/power_psci.c \
+	port/semihosting.c \
 	shared/runtime/gchelper_generic.c \
 
 SRC_S += \

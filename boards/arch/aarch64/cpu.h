@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // The CPU itself: masking interrupts, waiting for one, and the registers that drivers need.
 
-#ifndef CPU_H
-#define CPU_H
+#ifndef MICROPY_INCLUDED_BOARDS_ARCH_AARCH64_CPU_H
+#define MICROPY_INCLUDED_BOARDS_ARCH_AARCH64_CPU_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -84,4 +86,4 @@ static inline void cpu_write_icc_eoir1(uint32_t number) {
     CPU_WRITE(s3_0_c12_c12_1, number);
 }
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_ARCH_AARCH64_CPU_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "mpconfigboard.h"
 
 #define HCR_EL2_RW          (1 << 31)
@@ -28,9 +30,6 @@ _start:
     /* With -machine secure=on. Only from here can interrupts be given to the other side. */
     load_address x0, _trap_stack_end
     mov sp, x0
-    load_address x0, device_tree
-    ldr x1, =MICROPY_HW_DEVICE_TREE
-    str x1, [x0]
     bl gic_leave_secure_state
     mov x0, #SCR_EL3_NORMAL
     msr scr_el3, x0
@@ -84,10 +83,12 @@ _start:
     cmp x0, x1
     b.lo 3b
 
-    /* QEMU puts the device tree at the start of RAM, and does not say so. */
+#ifdef MICROPY_HW_DEVICE_TREE
+    /* QEMU puts it there, and does not say so. */
     load_address x0, device_tree
     ldr x1, =MICROPY_HW_DEVICE_TREE
     str x1, [x0]
+#endif
 
     bl mmu_init
     msr daifclr, #4 /* system errors */
@@ -99,9 +100,9 @@ park:
     b park
 
 #define MEMORY_ATTRIBUTES   0xff04 /* 1: normal, write-back; 0: device, not to be gathered */
-/* Addresses of 39 bits, translated to 40 bits; the tables themselves are cached; nothing at the
+/* Addresses of 40 bits, translated to 40 bits; the tables themselves are cached; nothing at the
    upper end of the address space. */
-#define TCR                 (25 | 0x3500 | 1 << 23 | 2 << 32)
+#define TCR                 (24 | 0x3500 | 1 << 23 | 2 << 32)
 #define SCTLR_EL1_MMU       0x30d01805 /* MMU and caches, and the bits that have to be 1 */
 
     .text

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Tells interrupts from exceptions: an interrupt goes to its handler; an exception becomes a Python
 // exception in the code that caused it or, where that is not possible, ends QEMU.
 
@@ -5,7 +7,7 @@
 #include "fault.h"
 #include "gic.h"
 #include "mmu.h"
-#include "power_psci.h"
+#include "semihosting.h"
 #include "trap.h"
 
 #define SPSR_MODE           0xf

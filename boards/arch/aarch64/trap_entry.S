@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "trap.h"
 
 #define FRAME_SIZE      (34 * 8)

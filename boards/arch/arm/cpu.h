@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // The CPU itself: masking interrupts, waiting for one, and the registers that drivers need.
 
-#ifndef CPU_H
-#define CPU_H
+#ifndef MICROPY_INCLUDED_BOARDS_ARCH_ARM_CPU_H
+#define MICROPY_INCLUDED_BOARDS_ARCH_ARM_CPU_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -78,4 +80,4 @@ static inline void cpu_write_icc_eoir1(uint32_t number) {
     __asm volatile ("dsb\n mcr p15, 0, %0, c12, c12, 1\n isb" : : "r" (number) : "memory");
 }
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_ARCH_ARM_CPU_H

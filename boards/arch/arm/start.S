@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "mpconfigboard.h"
 #include "trap.h"
 
@@ -55,10 +57,12 @@ _start:
     cmp r0, r1
     blo 2b
 
-    /* QEMU puts the device tree at the start of RAM, and does not say so. */
+#ifdef MICROPY_HW_DEVICE_TREE
+    /* QEMU puts it there, and does not say so. */
     ldr r0, =device_tree
     ldr r1, =MICROPY_HW_DEVICE_TREE
     str r1, [r0]
+#endif
 
     bl mmu_init
     cpsie a

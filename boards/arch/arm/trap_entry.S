@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "trap.h"
 
     /* What was interrupted is saved in a trap_frame_t on the stack of supervisor mode: its own

@@ -1,11 +1,14 @@
+# SPDX-License-Identifier: MIT
+
 SRC_C += \
+	arch/riscv/device_memory.c \
 	arch/riscv/trap.c \
 	arch/riscv/stack_guard.c \
 	arch/riscv/clint.c \
+	arch/riscv/interrupts.c \
 	arch/riscv/plic.c \
-	port/uart_16550.c \
-	port/rtc_goldfish.c \
-	port/power_finisher.c \
+	arch/riscv/aplic.c \
+	arch/riscv/imsic.c \
 	shared/runtime/gchelper_native.c \
 
 SRC_S += \

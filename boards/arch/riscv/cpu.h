@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // The CPU itself: masking interrupts and waiting for one.
 
-#ifndef CPU_H
-#define CPU_H
+#ifndef MICROPY_INCLUDED_BOARDS_ARCH_RISCV_CPU_H
+#define MICROPY_INCLUDED_BOARDS_ARCH_RISCV_CPU_H
 
 #include <stdint.h>
 
@@ -34,4 +36,4 @@ static inline void cpu_wait_for_interrupt(void) {
     __asm volatile ("wfi" : : : "memory");
 }
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_ARCH_RISCV_CPU_H

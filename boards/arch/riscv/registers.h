@@ -1,4 +1,9 @@
-/* Loads and stores of a whole register, whatever its size; FLOAT_SIZE is 0 without an FPU. */
+// SPDX-License-Identifier: MIT
+
+// Loads and stores of a whole register, whatever its size; FLOAT_SIZE is 0 without an FPU.
+
+#ifndef MICROPY_INCLUDED_BOARDS_ARCH_RISCV_REGISTERS_H
+#define MICROPY_INCLUDED_BOARDS_ARCH_RISCV_REGISTERS_H
 
 #if __riscv_xlen == 64
 #define REGISTER_SIZE 8
@@ -21,3 +26,5 @@
 #define LOAD_FLOAT flw
 #define STORE_FLOAT fsw
 #endif
+
+#endif // MICROPY_INCLUDED_BOARDS_ARCH_RISCV_REGISTERS_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // An entry of the physical memory protection that allows nothing, not even to machine mode.
 
 #include "py/mpconfig.h"

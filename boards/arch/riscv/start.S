@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: MIT
+
+#include "mpconfigboard.h"
 #include "registers.h"
 
 #define MSTATUS_FS 0x6000
@@ -35,8 +38,10 @@ _start:
     addi t0, t0, REGISTER_SIZE
     bltu t0, t1, 1b
 
+#ifndef MICROPY_HW_RAM_END
     la t0, device_tree
     STORE a1, 0(t0)
+#endif
     call stack_guard_init
     call main
 

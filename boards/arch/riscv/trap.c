@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Tells interrupts from exceptions: an interrupt goes to its handler; an exception becomes a Python
 // exception in the code that caused it or, where that is not possible, ends QEMU.
 
@@ -76,7 +78,7 @@ void trap_handle(trap_frame_t *frame, uintptr_t cause, uintptr_t value) {
     if (cause == MCAUSE_TIMER_INTERRUPT) {
         clint_handle_timer();
     } else if (cause == MCAUSE_EXTERNAL_INTERRUPT) {
-        plic_handle_external();
+        interrupts_handle_external();
     } else {
         handle_exception(frame, cause, value);
         return;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 #include "registers.h"
 
 #define FLOATS (32 * REGISTER_SIZE)

@@ -1,8 +1,11 @@
-// What mbedTLS is to have: MicroPython's choice for boards without an operating system, and more
-// speed where there is room.
+// SPDX-License-Identifier: MIT
 
-#ifndef MBEDTLS_CONFIG_PORT_H
-#define MBEDTLS_CONFIG_PORT_H
+// What mbedTLS is to have: MicroPython's choice for boards without an operating system, and more
+// speed where there is room. A board that is to have more, or less, names a file of its own that
+// includes this one: MBEDTLS_CONFIG_FILE in its mpconfigboard.mk.
+
+#ifndef MICROPY_INCLUDED_BOARDS_PORT_MBEDTLS_MBEDTLS_CONFIG_PORT_H
+#define MICROPY_INCLUDED_BOARDS_PORT_MBEDTLS_MBEDTLS_CONFIG_PORT_H
 
 #include <time.h>
 
@@ -39,4 +42,4 @@ time_t mbedtls_port_time(time_t *timer);
 #define MBEDTLS_CHACHAPOLY_C
 #define MBEDTLS_ECP_DP_CURVE25519_ENABLED
 
-#endif
+#endif // MICROPY_INCLUDED_BOARDS_PORT_MBEDTLS_MBEDTLS_CONFIG_PORT_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // What mbedTLS asks of a port: the time, and random numbers.
 
 #include "py/mphal.h"

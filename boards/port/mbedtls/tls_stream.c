@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // What MicroPython's module tls lacks about the streams below it, and about their ends.
 
 #include "py/mperrno.h"
@@ -6,7 +8,7 @@
 #include "guard.h"
 #include "tls_stream.h"
 
-void tls_set_stream(mbedtls_ssl_context *ssl, void *stream, mbedtls_ssl_send_t *send,
+void tls_stream_set(mbedtls_ssl_context *ssl, void *stream, mbedtls_ssl_send_t *send,
     mbedtls_ssl_recv_t *receive, mbedtls_ssl_recv_timeout_t *receive_timeout) {
     mbedtls_ssl_set_user_data_p(ssl, *(mp_obj_t *)stream);
     mbedtls_ssl_set_bio(ssl, stream, send, receive, receive_timeout);
@@ -52,7 +54,7 @@ static void say_goodbye(mbedtls_ssl_context *ssl, mp_obj_t stream) {
 
 // A connection whose handshake has failed is closed at once. MicroPython's module tls forgets its
 // stream then, which nobody else may know any more: a connection would stay until a collection.
-void tls_free(mbedtls_ssl_context *ssl) {
+void tls_stream_free(mbedtls_ssl_context *ssl) {
     mp_obj_t stream = mbedtls_ssl_get_user_data_p(ssl);
     bool begun = stream != MP_OBJ_NULL && ssl->MBEDTLS_PRIVATE(conf) != NULL;
     bool failed = begun && is_connection(ssl) && !mbedtls_ssl_is_handshake_over(ssl);
@@ -67,14 +69,14 @@ void tls_free(mbedtls_ssl_context *ssl) {
 }
 
 // Ctrl-C ends a handshake, too.
-int tls_handshake(mbedtls_ssl_context *ssl) {
+int tls_stream_handshake(mbedtls_ssl_context *ssl) {
     nlr_buf_t nlr;
     if (nlr_push(&nlr) == 0) {
         int result = mbedtls_ssl_handshake(ssl);
         nlr_pop();
         return result;
     }
-    tls_free(ssl);
+    tls_stream_free(ssl);
     nlr_jump(nlr.ret_val);
 }
 
@@ -92,10 +94,10 @@ static int checked(mbedtls_ssl_context *ssl, int result) {
     return result;
 }
 
-int tls_read(mbedtls_ssl_context *ssl, unsigned char *buffer, size_t length) {
+int tls_stream_read(mbedtls_ssl_context *ssl, unsigned char *buffer, size_t length) {
     return checked(ssl, mbedtls_ssl_read(ssl, buffer, length));
 }
 
-int tls_write(mbedtls_ssl_context *ssl, const unsigned char *data, size_t length) {
+int tls_stream_write(mbedtls_ssl_context *ssl, const unsigned char *data, size_t length) {
     return checked(ssl, mbedtls_ssl_write(ssl, data, length));
 }

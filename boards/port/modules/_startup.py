@@ -42,6 +42,14 @@ def list_devices():
         print(line)
 
 
+def _place(transport):
+    import mpy_virtio
+
+    if isinstance(transport, mpy_virtio.MMIOTransport):
+        return f"{transport.address:#010x} v{transport.version}"
+    return f"{transport.name:10} PCI"
+
+
 def _mount_first_disk(lines):
     import mpy_virtio
 
@@ -50,7 +58,7 @@ def _mount_first_disk(lines):
         if disk is None and transport.device_type == _BLOCK_DEVICE:
             disk = transport
             disk_line = len(lines)
-        lines.append(f"{transport.address:#010x} v{transport.version} {transport.device_type}")
+        lines.append(f"{_place(transport)} {transport.device_type}")
     if disk is None:
         lines.append("disk not mounted: there is no block device")
         return

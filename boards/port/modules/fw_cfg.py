@@ -1,6 +1,7 @@
 """Reads what QEMU was given with -fw_cfg (in its manual: Firmware Configuration Device)."""
 
 import struct
+from errno import ENODEV
 
 from machine import mem8, mem16
 from micropython import const
@@ -15,6 +16,8 @@ _FILE_DIR_ENTRY = ">IHH56s"  # size, key, reserved, name
 
 
 def _select(key):
+    if not FW_CFG:
+        raise OSError(ENODEV, "this machine has no fw_cfg")
     # The register is big-endian, the CPU is not.
     mem16[FW_CFG + _SELECTOR] = (key & 0xFF) << 8 | key >> 8
 

@@ -4,14 +4,18 @@
 # used ring has the answers already, for the heads that the driver is going to use; it looks there
 # only when it has sent the requests, so it finds what a device leaves there that is infinitely
 # fast. A status byte is written by both, so the memory with these is ROM: what the driver writes
-# there is lost, and what it reads is 0, which says that all is well.
+# there is lost, and what it reads is 0, which says that all is well. A packed ring is written by
+# both, too, and is ROM that the host has filled.
 
 import micropython
 from uctypes import bytearray_at
 
 MASK = 0x3FFFFFFF
-# The machine's mask ROM has 0 behind the first instructions.
+# The machine's mask ROM has 0 behind the first instructions. Further on there are two packed rings
+# of 64, where all requests have been answered: one by one, each of them head 0, with 4097 bytes
+# written, and all at once, with 513.
 ROM = 0x2000
+ONE_BY_ONE, AT_ONCE = 0x8000, 0x8800
 REPEATS = 8
 BATCH = 32
 
@@ -24,13 +28,13 @@ def instructions():
     srli(a0, a0, 2)
 
 
-def cost(prepare, call):
-    """The instructions of `call()` after `prepare()`, once nothing interrupts it."""
+def cost(prepare, call=None):
+    """The instructions of `call()`, or of what `prepare()` returns, once nothing interrupts it."""
     found = []
     for _ in range(REPEATS):
-        prepare()
+        due = prepare() or call
         start = instructions()
-        call()
+        due()
         found.append(instructions() - start & MASK)
     return min(found)
 
@@ -40,16 +44,24 @@ def nothing():
 
 
 class Disk(Forged):
-    """A disk that has answered before it is asked."""
+    """A disk that has answered before it is asked; if its ring is packed, it is the one there."""
 
-    def __init__(self, size=64):
-        super().__init__(2, 2, INDIRECT_DESC | EVENT_IDX, b"\0\0\1" + bytes(61), {0: size})
+    def __init__(self, packed=None, size=64):
+        features = INDIRECT_DESC | EVENT_IDX | (RING_PACKED if packed else 0)
+        super().__init__(2, 2, features, b"\0\0\1" + bytes(61), {0: size})
         # In the order in which the driver is going to use them.
         self._heads = list(range(size))
-        ram = iter((regions.memory,))
-        with_memory(lambda size: next(ram, rom)(size))
+        # The queue's memory; what is after it is the requests'.
+        first = iter((lambda size: bytearray_at(packed, size), regions.memory)[not packed :])
+        with_memory(lambda size: next(first, rom)(size))
         self.driver = virtio.Block(self.transport(), queue_size=size)
         with_memory(regions.memory)
+
+    def prepare(self, buf, count=1):
+        with_memory(rom)
+        requests = self.driver.prepare(buf, count)
+        with_memory(regions.memory)
+        return requests
 
     def answer(self, count, length):
         """Return the next so many requests, with `length` bytes written in each."""
@@ -75,38 +87,54 @@ def with_memory(memory):
     dma.memory = memory
 
 
-def disk_costs():
+def split_disk_costs():
     device = Disk()
+
+    def batch(count):
+        requests = device.prepare(bytearray(512 * count), count)
+
+        def prepare():
+            device.answer(count, 513)
+            requests.start(False)
+            return requests.wait
+
+        return prepare
+
+    disk_costs(device, lambda: device.answer(1, 4097), batch)
+
+
+def packed_disk_costs():
+    def batch(count):
+        def prepare():
+            requests = Disk(AT_ONCE).prepare(bytearray(512 * count), count)
+            requests.start(False)
+            return requests.wait
+
+        return prepare
+
+    disk_costs(Disk(ONE_BY_ONE), nothing, batch)
+
+
+def disk_costs(device, answer, batch):
     disk = device.driver
     buf = bytearray(4096)
-    one = disk.prepare(buf)
+    one = device.prepare(buf)
     empty = cost(nothing, nothing)
-    readblocks = cost(lambda: device.answer(1, 4097), lambda: disk.readblocks(0, buf)) - empty
-    prepared = cost(lambda: device.answer(1, 4097), lambda: one.read(8)) - empty
+    print("readblocks of 4 KiB", cost(answer, lambda: disk.readblocks(0, buf)) - empty)
+    print("a prepared request", cost(answer, lambda: one.read(8)) - empty)
     # With another one, and another but one, the order of the heads is the same.
-    first, former, last = (batch_cost(device, count) - empty for count in (1, BATCH - 1, BATCH))
+    first, former, last = (cost(batch(count)) - empty for count in (1, BATCH - 1, BATCH))
     more = last - former
     print("a disk request more", more)
     print("a batch of them besides", first - more)
-    print("readblocks of 4 KiB", readblocks)
-    print("a prepared request", prepared)
-
-
-def batch_cost(device, count):
-    requests = device.driver.prepare(bytearray(512 * count), count)
-
-    def prepare():
-        device.answer(count, 513)
-        requests.start(False)
-
-    return cost(prepare, lambda: requests.run(1))
 
 
 class Card(Forged):
     """A card that has frames for all the buffers that it has got."""
 
-    def __init__(self, size=2 * BATCH):
-        super().__init__(1, 2, INDIRECT_DESC | EVENT_IDX, bytes(64), {0: size, 1: size})
+    def __init__(self, packed, size=2 * BATCH):
+        features = INDIRECT_DESC | EVENT_IDX | (RING_PACKED if packed else 0)
+        super().__init__(1, 2, features, bytes(64), {0: size, 1: size})
         self.driver = virtio.Net(self.transport(), queue_size=size)
 
     def receive(self, count, length):
@@ -118,8 +146,8 @@ class Card(Forged):
         ring.ask_for_notification()
 
 
-def frame_costs():
-    device = Card()
+def frame_costs(packed):
+    device = Card(packed)
     marks = [0, 0, 0, 0]
 
     def take(buffers, lengths, offset, count):
@@ -138,8 +166,8 @@ def frame_costs():
     print("a frame given back", min(given) // BATCH)
 
 
-def measure(twin):
-    """Print what each thing costs with one of the twins."""
+def measure(twin, packed):
+    """Print what each thing costs with one of the twins, on a split or a packed ring."""
     use(twin)
-    disk_costs()
-    frame_costs()
+    (packed_disk_costs if packed else split_disk_costs)()
+    frame_costs(packed)

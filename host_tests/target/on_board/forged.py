@@ -1,6 +1,6 @@
 # A VirtIO device that is only RAM and Python, for drivers that take it for one over MMIO, and
 # which twin of the hot path they use. The model's rings, the device's side of a queue, run on the
-# board as they are, behind this.
+# board as they are: load() gets them from the host.
 
 import builtins
 import sys
@@ -10,8 +10,9 @@ from uctypes import addressof, bytearray_at, bytes_at
 
 INDIRECT_DESC = 1 << 28
 EVENT_IDX = 1 << 29
-IN_ORDER = 1 << 35
 VERSION_1 = 1 << 32
+RING_PACKED = 1 << 34
+IN_ORDER = 1 << 35
 DRIVER_OK, NEEDS_RESET, FAILED = 4, 64, 128
 PAGE = 4096
 CONFIG = 0x100
@@ -33,9 +34,9 @@ def use(twin):
     import mpy_virtio.dma as dma
     import mpy_virtio.queue.hot as hot
 
-    assert hot.twin.__name__.endswith(twin)
+    assert hot.emitter == twin
     # No answer comes while it looks.
-    hot.twin.LOOKS = 2
+    hot.load("queue.memory").LOOKS = 2
     dma.memory = regions.memory
     virtio.port.irq = line.connect
     virtio.port.call = line.call
@@ -109,14 +110,24 @@ class Context:
         next(self._generator, None)
 
 
-class Here:
-    """A module whose names are those of this one."""
+class Module:
+    """A module with these names."""
+
+    def __init__(self, names):
+        self._names = names
 
     def __getattr__(self, name):
-        return globals()[name]
+        return self._names[name]
 
 
-sys.modules["model"] = sys.modules["model.registers"] = sys.modules["model.ring"] = Here()
+def load(name, source):
+    """Have a module of the models, from its source."""
+    names = {}
+    exec(source, names)
+    sys.modules["model." + name] = Module(names)
+
+
+sys.modules["model"] = sys.modules["model.registers"] = Module(globals())
 sys.modules["memory"] = Memory
 sys.modules["contextlib"] = Contextlib
 
@@ -223,6 +234,10 @@ class Forged:
     Its `violate(rule, what)` is what it does when the driver breaks a rule of the ring.
     """
 
+    # As the model's rings know them: whether one used element stands for several requests in
+    # order, and whether a used descriptor says that something was written.
+    batches = marks_writes = True
+
     # Of all of them, one after the other, as its address is in messages.
     _block = virt.memory(CONFIG + 0x100 + 15)
     address = addressof(_block) + 15 & ~15
@@ -248,7 +263,9 @@ class Forged:
 
     def enable(self, desc, avail, used):
         index = self.registers.queue_sel
-        self.rings[index] = SplitRing(
+        packed = self.registers.accepted & RING_PACKED
+        ring = sys.modules["model.packed_ring" if packed else "model.split_ring"]
+        self.rings[index] = (ring.PackedRing if packed else ring.SplitRing)(
             self,
             index,
             self.registers.queue_num,

@@ -16,7 +16,8 @@ FOREVER = 60000
 PATIENCE = 5
 
 IDS = (0xFFFFFFFF, 0x80000000, 0x7FFFFFFF, 0x10000)
-AHEAD = (2, 0x7FFF, 0x8000, 0xFFFF)
+AHEAD = (2, 0x7FFF, 0x8000, -1)
+FLAGS = (0, 0x80, 0x8000, 0x8080, 0xFFFF)
 LENGTHS = (0xFFFFFFFF, 0x80000000, 0x7FFFFFFF)
 
 # What both twins would do alike if the test itself was wrong.
@@ -55,6 +56,10 @@ def perhaps(n):
     return not below(n)
 
 
+def is_packed(ring):
+    return hasattr(ring, "driver_events")
+
+
 class Violation(Exception):
     pass
 
@@ -62,7 +67,7 @@ class Violation(Exception):
 class Device(Forged):
     """Takes what is available, and answers it as it is told to. A subclass has `serve()`."""
 
-    LIES = ("id", "id", "no id", "ahead", "long", "long", "short", "twice", "needs reset")
+    LIES = ("id", "id", "no id", "ahead", "long", "long", "short", "twice", "flags", "needs reset")
     # Whether it answers by itself when it is looked at.
     works = True
     lie = None
@@ -169,6 +174,15 @@ class Device(Forged):
             ahead = 0
         ring.put_used(token & 0xFFFFFFFF, length & 0xFFFFFFFF)
         ring.set_used_idx(ring.used_idx + ahead)
+        if lie == "flags":
+            self.spoil_flags(ring)
+
+    def spoil_flags(self, ring):
+        """Change the flags of what was returned last: to those of another round, for example."""
+        place = ring.used
+        if is_packed(ring):
+            place = ring.desc + 16 * ((ring.used_idx - 1) % ring.size) + 14
+        bytearray_at(place, 2)[:] = one_of(FLAGS).to_bytes(2, "little")
 
     def told(self, *lies):
         """The lie that it was told to tell, if it is one of these; it is not told again."""
@@ -189,9 +203,12 @@ class Device(Forged):
             self._report(ring)
 
     def _report(self, ring):
-        # used_event is only there with EVENT_IDX.
-        length = 4 + 2 * ring.size + 2 * ring.event_idx
-        areas = bytes_at(ring.desc, 16 * ring.size), bytes_at(ring.avail, length)
+        if is_packed(ring):
+            own = bytes_at(ring.driver_events, 4)
+        else:
+            # used_event is only there with EVENT_IDX.
+            own = bytes_at(ring.avail, 4 + 2 * ring.size + 2 * ring.event_idx)
+        areas = bytes_at(ring.desc, 16 * ring.size), own
         old = self._seen.get(ring, (bytes(len(areas[0])), bytes(len(areas[1]))))
         self._seen[ring] = areas
         for at in range(0, 0 if areas[0] == old[0] else len(areas[0]), 16):
@@ -200,20 +217,28 @@ class Device(Forged):
                 address = regions.name(int.from_bytes(new[:8], "little"))
                 log.line("  descriptor", ring.index, at >> 4, address, new[8:].hex())
         if areas[1] != old[1]:
-            log.line("  available", ring.index, areas[1].hex())
+            log.line("  driver area", ring.index, areas[1].hex())
 
     def count_on(self, queue, once):
-        """Have both sides of a queue count from just before 65536, after a few times `once()`."""
+        """Have both sides of a queue count from just before 65536, after some times `once()`.
+
+        In a packed ring they count to its size, and get there by `once()`.
+        """
         ring = self.rings[queue.index]
+        if is_packed(ring):
+            for _ in range(ring.size - 2):
+                once()
+            return
         states = []
-        for _ in range(3):
+        # With IN_ORDER places count, too, but not that far.
+        for _ in range(ring.size + 1):
             states.append([word for word in queue.state])
             once()
-        first, second, third = states
         words = [
             n
-            for n, word in enumerate(third)
-            if isinstance(word, int) and word - 1 == second[n] and word - 2 == first[n]
+            for n, word in enumerate(states[0])
+            if isinstance(word, int)
+            and all([state[n] == word + count for count, state in enumerate(states)])
         ]
         more = -8 & -ring.size
         for n in words:
@@ -242,9 +267,13 @@ class Walk:
         self.arena = bytearray(bytes(range(256)) * (ARENA // 256))
         regions.add("a", self.arena)
         self.interrupts = perhaps(3)
-        self.version = 1 + below(2)
+        self.version = 1 if perhaps(3) else 2
         self.features = one_of((0, INDIRECT_DESC, EVENT_IDX, INDIRECT_DESC | EVENT_IDX))
         self.size = one_of((4, 8, 16))
+        if self.version == 2:
+            self.features |= one_of((0, IN_ORDER, RING_PACKED, RING_PACKED | IN_ORDER))
+            if self.features & RING_PACKED:
+                self.size -= below(2)
         self.queues = {}
         self.device = None
         log.line("walk", type(self).__name__, seed, self.version, hex(self.features), self.size)
@@ -262,6 +291,8 @@ class Walk:
 
     def connect(self, device):
         self.device = device
+        device.batches = perhaps(2)
+        device.marks_writes = perhaps(2)
         self.transport = transport = device.transport(self.interrupts)
         hold = transport.hold
 
@@ -651,7 +682,7 @@ class Card(Device):
     def receive(self, frame, header, merges, last_first):
         """Give the driver a frame, or drop it; returns in how many buffers it is."""
         waiting = [chain for ring, chain in self.waiting if ring.index == self.RECEIVE]
-        if last_first:
+        if last_first and not self.rings[self.RECEIVE].in_order:
             waiting.reverse()
         data = bytes(header) + frame
         pieces = []

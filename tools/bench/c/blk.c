@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Requests are prepared once: to send one takes a sector, an entry of the available ring and, once
 // for all that are sent together, an index and a notification.
 

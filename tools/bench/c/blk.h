@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // The block device (5.2) as fast as C gets it.
 
-#ifndef BENCH_BLK_H
-#define BENCH_BLK_H
+#ifndef MICROPY_INCLUDED_TOOLS_BENCH_C_BLK_H
+#define MICROPY_INCLUDED_TOOLS_BENCH_C_BLK_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,4 +26,4 @@ bool blk_start(struct virtio *device);
 // Makes the requests, and returns whether all of them went well.
 bool blk_run(struct virtio *device, const struct access *access);
 
-#endif
+#endif // MICROPY_INCLUDED_TOOLS_BENCH_C_BLK_H

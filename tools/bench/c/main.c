@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // A bare-metal C program that does what the benchmark does in Python: the yardstick. It reads a
 // line at a time from the serial line,
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // A buffer has a descriptor of its own, for header and frame. It is sent, or given to the device, by
 // an entry of the available ring and, once for all of a batch, an index and a notification.
 

@@ -1,8 +1,10 @@
+// SPDX-License-Identifier: MIT
+
 // The network device (5.1) as fast as C gets it: frames that nobody fills or looks at. One by one
 // they are copied, as for a program that has them elsewhere; in batches they are not.
 
-#ifndef BENCH_NET_H
-#define BENCH_NET_H
+#ifndef MICROPY_INCLUDED_TOOLS_BENCH_C_NET_H
+#define MICROPY_INCLUDED_TOOLS_BENCH_C_NET_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,4 +21,4 @@ int64_t net_send(uint32_t size, uint32_t batch, uint32_t count, bool wait);
 // time begins when the first has come.
 int64_t net_receive(uint32_t size, uint32_t batch, uint32_t count);
 
-#endif
+#endif // MICROPY_INCLUDED_TOOLS_BENCH_C_NET_H

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // A request is one descriptor. The device may give fewer bytes than there is room for: the rest is
 // asked for again.
 

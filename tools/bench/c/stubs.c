@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // What the firmware's start code and drivers ask for, and a program without interrupts and without
 // an MMU has no use for.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MIT
+
 // Finding and starting a VirtIO device (3.1.1, 4.2.3).
 
 #include <stddef.h>

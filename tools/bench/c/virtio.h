@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: MIT
+
 // A VirtIO 1.2 device over MMIO (4.2.2), polled, with one split virtqueue (2.7).
 
-#ifndef BENCH_VIRTIO_H
-#define BENCH_VIRTIO_H
+#ifndef MICROPY_INCLUDED_TOOLS_BENCH_C_VIRTIO_H
+#define MICROPY_INCLUDED_TOOLS_BENCH_C_VIRTIO_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -113,4 +115,4 @@ static inline int virtio_poll(struct virtio *self, uint32_t *len) {
     return self->queue->used.ring[i].id;
 }
 
-#endif
+#endif // MICROPY_INCLUDED_TOOLS_BENCH_C_VIRTIO_H

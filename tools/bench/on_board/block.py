@@ -1,5 +1,6 @@
-# Accesses to the first disk and the entropy device, each way in which a driver's user can make
-# them. All sizes are in bytes; each function returns the microseconds that `count` requests took.
+# Accesses to the first disk, to one that offers a packed ring, to one on PCI, and to the entropy
+# device, each way in which a driver's user can make them. Not all machines have the last two. All
+# sizes are in bytes; each function returns the microseconds that `count` requests took.
 
 import gc
 import random
@@ -8,8 +9,18 @@ from array import array
 
 import mpy_virtio as virtio
 
+RING_PACKED = 1 << 34
+
 disk = virtio.Block()
-rng = virtio.Entropy()
+packed_disk = next(
+    virtio.Block(transport)
+    for transport in virtio.probe()
+    if transport.device_type == 2 and transport.read_device_features() & RING_PACKED
+)
+pci_disk = next(
+    (virtio.Block(one) for one in virtio.probe() if isinstance(one, virtio.PCITransport)), None
+)
+rng = next((virtio.Entropy(one) for one in virtio.probe() if one.device_type == 4), None)
 memory = bytearray(1 << 20)
 
 
@@ -35,7 +46,15 @@ def readblocks(write, in_order, size, depth, count):
     return time_calls(call, blocks, bytearray(size))
 
 
-def prepared(write, in_order, size, depth, count):
+def packed(write, in_order, size, depth, count):
+    return prepared(write, in_order, size, depth, count, packed_disk)
+
+
+def on_pci(write, in_order, size, depth, count):
+    return prepared(write, in_order, size, depth, count, pci_disk)
+
+
+def prepared(write, in_order, size, depth, count, disk=disk):
     requests = disk.prepare(memoryview(memory)[: size * depth], depth)
     call = requests.write if write else requests.read
     if depth > 1:

@@ -11,8 +11,8 @@ import mpy_virtio as virtio
 
 
 def mount_all():
-    # The first disk is that of block.py.
-    _, fat, littlefs = (one for one in virtio.probe() if one.device_type == 2)
+    # The first disks are those of block.py, and so is the one on PCI, behind these.
+    _, _, fat, littlefs = [one for one in virtio.probe() if one.device_type == 2][:4]
     vfs.mount(virtio.Block(fat, block_size=4096), "/FAT")
     # With small blocks littlefs spends its time on finding them.
     littlefs = virtio.Cache(virtio.Block(littlefs, block_size=65536))

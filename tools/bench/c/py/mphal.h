@@ -1,6 +1,13 @@
+// SPDX-License-Identifier: MIT
+
 // Stands in for MicroPython's, as far as the firmware's drivers need it.
+
+#ifndef MICROPY_INCLUDED_TOOLS_BENCH_C_PY_MPHAL_H
+#define MICROPY_INCLUDED_TOOLS_BENCH_C_PY_MPHAL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include "mpconfigboard.h"
 #include "cpu.h"
+
+#endif // MICROPY_INCLUDED_TOOLS_BENCH_C_PY_MPHAL_H

@@ -1,0 +1,1 @@
+include("../port/manifest.py", viper=True)
