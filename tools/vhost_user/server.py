@@ -46,6 +46,8 @@ class Server:
         # Held by run(), so that close() can wait for its end, or be called in it.
         self._at_work = threading.RLock()
         self._closed = False
+        # Held by who closes, until the thread that works is woken: that may be closing, too.
+        self._closing = threading.Lock()
         self._end = os.eventfd(0)
         self._watch(self._end, lambda: None)
         self._watch(self._listener.fileno(), self._accept)
@@ -90,9 +92,10 @@ class Server:
         Waits until a `handle()` that is at work has ended, so not to be called with the device's
         lock held, but in that method itself.
         """
-        if not self._closed:
-            self._closed = True
-            os.eventfd_write(self._end, 1)
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                os.eventfd_write(self._end, 1)
         with self._at_work, self._device.lock:
             self.hang_up()
             if self._listener.fileno() >= 0:
