@@ -21,6 +21,7 @@
 #include "guard.h"
 #include "heap.h"
 #include "interrupt_char.h"
+#include "mbedtls/mbedtls_port.h"
 #include "modmachine.h"
 #include "network.h"
 #include "pci_reset.h"
@@ -187,6 +188,7 @@ int main(void) {
         network_deinit();
         // Files that are open, for which their disks have to work.
         finaliser_close_all();
+        mbedtls_port_deinit();
         gc_sweep_all();
         network_abort_connections();
         // Before the heap goes: what devices write into, and what interrupts call, is in it.

@@ -46,6 +46,7 @@ def connect(name, cadata):
     a, b = line()
     server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_context.load_cert_chain(cert, key)
+    server_context.minimum_version = server_context.maximum_version = version
     client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     client_context.load_verify_locations(cadata=cadata)
     options = {"do_handshake_on_connect": False}
@@ -54,24 +55,30 @@ def connect(name, cadata):
     # Each write goes on with the handshake, and takes nothing before its end.
     while not client.write(b"hello"):
         server.read(1)
+    assert client.cipher()[1][-3:] == "1.{}".format(version - 0x0301)
     return client, server
 """
 
 
-@pytest.fixture(scope="session", params=["ec", "rsa"])
+@pytest.fixture(scope="session", params=["ec-0x0303", "ec-0x0304", "rsa-0x0304"])
 def certificates(request, tmp_path_factory):
-    """Contents of the PEM files for a server called NAME, as statements for the board."""
-    folder = tmp_path_factory.mktemp(request.param)
+    """Contents of the PEM files for a server called NAME, and its version of TLS.
+
+    They are statements for the board.
+    """
+    kind, version = request.param.split("-")
+    folder = tmp_path_factory.mktemp(kind)
     make_authority(folder, "authority")
     make_authority(folder, "stranger")
-    make_certificate(folder, "authority", [NAME], kind=request.param)
+    make_certificate(folder, "authority", [NAME], kind=kind)
     files = {
         "key": "server.key",
         "cert": "server.crt",
         "ca": "authority.crt",
         "stranger": "stranger.crt",
     }
-    return "".join(f"{name} = {(folder / file).read_bytes()!r}\n" for name, file in files.items())
+    contents = {name: (folder / file).read_bytes() for name, file in files.items()}
+    return f"version = {version}\n" + "".join(f"{k} = {v!r}\n" for k, v in contents.items())
 
 
 def test_what_goes_in_comes_out_and_cannot_be_read_between(board, certificates):
@@ -143,6 +150,7 @@ CHECK = f"""
 a, b = line()
 server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 server_context.load_cert_chain(cert, key)
+server_context.minimum_version = server_context.maximum_version = version
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 {{}}
 server = server_context.wrap_socket(a, server_side=True, do_handshake_on_connect=False)

@@ -42,6 +42,12 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=str)
+def version(request):
+    """Newest version of TLS that the host knows: the one of the connection."""
+    return request.param
+
+
 @pytest.fixture
 def online(board):
     """A function that starts a board on the host's network: `online("8080:80")`."""
@@ -55,13 +61,14 @@ def online(board):
 
 
 @pytest.fixture
-def serve(folder):
+def serve(folder, version):
     """A function that makes a Server whose `handler(connection)` gets a connection of TLS.
 
     It raises where that was cut off: where the peer did not say that this is the end.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.crt", folder / "server.key")
+    context.maximum_version = version
 
     def make(handler):
         return Server(
@@ -118,7 +125,7 @@ def test_the_peer_is_told_of_the_end(online, serve):
         assert ends.get(timeout=30) == bytes(100000)
 
 
-def test_a_client_of_the_board_is_told_of_the_end(online, folder):
+def test_a_client_of_the_board_is_told_of_the_end(online, folder, version):
     port = free_port()
     b = online(f"{port}:443")
     b.start(f"""
@@ -143,6 +150,7 @@ def test_a_client_of_the_board_is_told_of_the_end(online, folder):
     """)
     b.read_until(b"listens\r\n")
     context = ssl.create_default_context(cafile=folder / "authority.crt")
+    context.maximum_version = version
     with (
         socket.create_connection(("127.0.0.1", port), 30) as connection,
         context.wrap_socket(
@@ -157,7 +165,7 @@ def test_a_client_of_the_board_is_told_of_the_end(online, folder):
     b.finish()
 
 
-def test_fifty_clients_at_once(cable, board, folder):
+def test_fifty_clients_at_once(cable, board, folder, version):
     count = 50
     b = cable.run(board, network=cable.network)
     b.start(f"""
@@ -196,6 +204,7 @@ def test_fifty_clients_at_once(cable, board, folder):
         asyncio.run(main())
     """)
     context = ssl.create_default_context(cafile=folder / "authority.crt")
+    context.maximum_version = version
     all_here = threading.Barrier(count)
 
     def ask(n):

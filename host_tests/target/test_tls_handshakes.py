@@ -34,9 +34,12 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def online(board, folder):
-    """A function that starts a board on the host's network: `online("8080:80")`."""
+@pytest.fixture(params=["TLSv1_2", "TLSv1_3"])
+def online(request, board, folder):
+    """A function that starts a board on the host's network: `online("8080:80")`.
+
+    Its contexts know this version of TLS.
+    """
 
     def start(forward=""):
         b = board(network=qemu.Network.parse("user", forward))
@@ -49,6 +52,9 @@ def online(board, folder):
             distrustful = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             distrustful.load_verify_locations(cadata={(folder / "stranger.crt").read_bytes()!r})
             client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            for context in server, distrustful, client:
+                context.minimum_version = ssl.TLSVersion.{request.param}
+                context.maximum_version = ssl.TLSVersion.{request.param}
         """)
         return b
 
@@ -102,7 +108,8 @@ def test_who_speaks_no_tls_is_hung_up_on(online, wrap):
             assert sees_the_end(connection)
     # A client that knows only what the board does not.
     context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("DHE-RSA-AES128-GCM-SHA256")
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         with pytest.raises(ssl.SSLError, match="ALERT"):
             context.wrap_socket(connection, server_hostname="peer.test")

@@ -13,8 +13,11 @@ TIMEOUT = 120  # seconds without a byte
 class Peer:
     """A server for one transfer of `size` bytes, over TLS if there is a `context` for it.
 
-    `digest` is the SHA-256 of what went through, in hexadecimal digits, when join() has returned.
+    When join() has returned, `digest` is the SHA-256 of what went through, in hexadecimal digits,
+    and `protocol` is "TCP", or the version of TLS.
     """
+
+    protocol = "TCP"
 
     def __init__(self, task, size, context=None):
         """`task` is what the peer does: "send" or "receive"."""
@@ -50,6 +53,7 @@ class Peer:
                 stream.settimeout(TIMEOUT)
                 if self._context:
                     stream = self._context.wrap_socket(stream, server_side=True)
+                    self.protocol = stream.version()
                 with stream:
                     self._task(stream)
         except (OSError, EOFError) as error:

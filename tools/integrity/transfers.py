@@ -92,7 +92,8 @@ class Laboratory:
         theirs = board.exec(f"print({direction}({connect}, {size}))", LONGEST).strip()
         peer.join()
         ends = {direction: theirs, other: peer.digest}
-        return self._outcome(title(direction, "the host", tls), size, start, ends, impair)
+        text = title(direction, "the host", peer.protocol)
+        return self._outcome(text, size, start, ends, impair)
 
     def with_board(self, client, server, address, direction, size, tls=False, seed=0):
         """Have the board `client` "send" to or "receive" from `server`, a board at `address`."""
@@ -104,7 +105,8 @@ class Laboratory:
         server.read_until(b"listens\r\n")
         here = client.exec(f"print({direction}({connect}, {size}))", LONGEST).strip()
         ends = {direction: here, other: server.finish(LONGEST).strip()}
-        return self._outcome(title(direction, "a board", tls), size, start, ends, impair)
+        text = title(direction, "a board", "TLS" if tls else "TCP")
+        return self._outcome(text, size, start, ends, impair)
 
     def _impair(self, seed):
         self._switch.impair = impair = Impairment(seed=seed, **self._rates)
@@ -119,6 +121,6 @@ class Laboratory:
         return Outcome(text, size, seconds, sent, received, impair.lost, impair.overtaken)
 
 
-def title(direction, peer, tls):
+def title(direction, peer, protocol):
     way = {"send": "to", "receive": "from"}[direction]
-    return f"{'TLS' if tls else 'TCP'} {way} {peer}"
+    return f"{protocol} {way} {peer}"

@@ -16,10 +16,11 @@ def make_authority(folder, name):
     openssl(folder, "req", "-x509", "-days", str(DAYS + 10), *new_key("ec"), *subject)
 
 
-def make_certificate(folder, authority, hosts, name="server", kind="ec"):
+def make_certificate(folder, authority, hosts, name="server", kind="ec", days=DAYS):
     """Make name.key and name.crt, of a server that has the names `hosts`, signed by `authority`.
 
-    `hosts` are names, or addresses. `kind` is that of the key: "ec" or "rsa".
+    `hosts` are names, or addresses. `kind` is that of the key: "ec" or "rsa". One of -1 `days`
+    has expired.
     """
     subject = ["-subj", f"/CN={hosts[0]}", "-keyout", f"{name}.key", "-out", f"{name}.csr"]
     openssl(folder, "req", *new_key(kind), *subject)
@@ -27,7 +28,7 @@ def make_certificate(folder, authority, hosts, name="server", kind="ec"):
     (folder / f"{name}.names").write_text(f"subjectAltName={names}\n")
     signer = ["-CA", f"{authority}.crt", "-CAkey", f"{authority}.key", "-CAcreateserial"]
     files = ["-in", f"{name}.csr", "-out", f"{name}.crt", "-extfile", f"{name}.names"]
-    openssl(folder, "x509", "-req", "-days", str(DAYS), *signer, *files)
+    openssl(folder, "x509", "-req", "-days", str(days), *signer, *files)
 
 
 def new_key(kind):

@@ -17,3 +17,6 @@ SRC_S += \
 
 # For what relies on a word being anywhere in RAM.
 ARCH_ANY_ALIGNMENT = -mno-strict-align -mtune=size
+
+# For ciphers and hashes.
+ARCH_CIPHERS = -O3

@@ -6,7 +6,10 @@
 #include "shared/timeutils/timeutils.h"
 #include "mbedtls/entropy.h"
 #include "mbedtls/platform_time.h"
+#include "psa/crypto.h"
 #include "mbedtls/mbedtls_config_port.h"
+#include "mbedtls/mbedtls_port.h"
+#include "random.h"
 #include "versions.h"
 
 #define NS_PER_S 1000000000
@@ -47,3 +50,23 @@ int mbedtls_hardware_poll(void *data, unsigned char *output, size_t len, size_t 
 }
 
 #endif
+
+#if MICROPY_PY_SSL_TLS1_3
+
+// Without the entropy device where nothing has asked it yet: an exception is not to leave PSA. A
+// context of TLS has asked it.
+psa_status_t mbedtls_psa_external_get_random(mbedtls_psa_external_random_context_t *context,
+    uint8_t *output, size_t size, size_t *length) {
+    (void)context;
+    random_now(size, output);
+    *length = size;
+    return PSA_SUCCESS;
+}
+
+#endif
+
+void mbedtls_port_deinit(void) {
+    #if MICROPY_PY_SSL_TLS1_3
+    mbedtls_psa_crypto_free();
+    #endif
+}

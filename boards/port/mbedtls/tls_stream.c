@@ -68,11 +68,22 @@ void tls_stream_free(mbedtls_ssl_context *ssl) {
     }
 }
 
+// A client of TLS 1.3 that gives up before it has said anything under the new keys, for example
+// because of the certificate, says so without them. mbedTLS takes that for a broken record.
+static int said(const mbedtls_ssl_context *ssl, int result) {
+    const unsigned char *record = ssl->MBEDTLS_PRIVATE(in_hdr);
+    bool is_plain_alert = result == MBEDTLS_ERR_SSL_INVALID_MAC
+        && !mbedtls_ssl_is_handshake_over((mbedtls_ssl_context *)ssl)
+        && record != NULL && record[0] == MBEDTLS_SSL_MSG_ALERT
+        && record[3] == 0 && record[4] == 2;
+    return is_plain_alert ? MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE : result;
+}
+
 // Ctrl-C ends a handshake, too.
 int tls_stream_handshake(mbedtls_ssl_context *ssl) {
     nlr_buf_t nlr;
     if (nlr_push(&nlr) == 0) {
-        int result = mbedtls_ssl_handshake(ssl);
+        int result = said(ssl, mbedtls_ssl_handshake(ssl));
         nlr_pop();
         return result;
     }
@@ -91,7 +102,7 @@ static int checked(mbedtls_ssl_context *ssl, int result) {
     if (-MAX_ERRNO <= result && result < 0 && mbedtls_ssl_is_handshake_over(ssl)) {
         mp_raise_OSError(-result);
     }
-    return result;
+    return said(ssl, result);
 }
 
 int tls_stream_read(mbedtls_ssl_context *ssl, unsigned char *buffer, size_t length) {

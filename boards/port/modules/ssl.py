@@ -5,6 +5,15 @@ from tls import *  # noqa: F403
 from tls import CERT_NONE, CERT_REQUIRED, PROTOCOL_TLS_CLIENT, PROTOCOL_TLS_SERVER
 
 
+class TLSVersion:
+    """Values of SSLContext's `minimum_version` and `maximum_version`."""
+
+    MINIMUM_SUPPORTED = -2
+    MAXIMUM_SUPPORTED = -1
+    TLSv1_2 = 0x0303
+    TLSv1_3 = 0x0304
+
+
 class SSLContext:
     """What connections have in common: certificates, and how the peer's is checked.
 
@@ -38,12 +47,36 @@ class SSLContext:
     def verify_callback(self, callback):
         self._context.verify_callback = callback
 
+    @property
+    def minimum_version(self):
+        """Oldest version of TLS that connections may have, of TLSVersion.
+
+        Setting it raises ValueError if the firmware has no such version.
+        """
+        return self._context.minimum_version
+
+    @minimum_version.setter
+    def minimum_version(self, version):
+        self._context.minimum_version = version
+
+    @property
+    def maximum_version(self):
+        """Newest version of TLS that connections may have; as `minimum_version`."""
+        return self._context.maximum_version
+
+    @maximum_version.setter
+    def maximum_version(self, version):
+        self._context.maximum_version = version
+
     def get_ciphers(self):
         """Names of the cipher suites there are, best first."""
         return self._context.get_ciphers()
 
     def set_ciphers(self, names):
-        """Use only the cipher suites in the list `names`."""
+        """Use only the cipher suites in the list `names`, and so the versions that have them.
+
+        Raises OSError if one of them is none.
+        """
         self._context.set_ciphers(names)
 
     def load_cert_chain(self, cert, key):
@@ -102,6 +135,12 @@ def wrap_socket(
         server_hostname=server_hostname,
         do_handshake_on_connect=do_handshake,
     )
+
+
+def __getattr__(name):
+    if name == "HAS_TLSv1_3":
+        return tls.SSLContext(PROTOCOL_TLS_CLIENT).maximum_version >= TLSVersion.TLSv1_3
+    raise AttributeError(name)
 
 
 def _content(given):
