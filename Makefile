@@ -20,7 +20,8 @@
 # make conformance runs MicroPython's own test suite on a board, and fails if one of them fails
 # make bench       measures a board beside a bare-metal C program; the figures are in
 #                  build/bench.json, too
-#   PARTS=         some of it: block, boot, heartbeat, interrupts, memory, net, size
+#   PARTS=         some of it: block, boot, heartbeat, interrupts, language, memory, net, size
+#   AGAINST=       another firmware of the board, for `language`: both run in turns
 # make cuts        cuts the power of a board that writes files, CUTS= times (1000), and looks for
 #                  what is lost; SEED= makes the same cuts again
 # make stress      works with files under INTERRUPTS= Ctrl-C (3000) and beside CALLBACKS= callbacks

@@ -6,7 +6,7 @@ import pytest
 
 from target.facts import HERE
 from tools import BOARD, qemu
-from tools.bench import block, cases, interrupts, memory, net, yardstick
+from tools.bench import block, cases, interrupts, language, memory, net, tls, yardstick
 
 COUNT = 48
 
@@ -83,3 +83,24 @@ def test_a_round_of_sockets_has_figures(firmware_elf):
     figures = net.measure_sockets(BOARD, rounds=1, trips=10, mib=dict.fromkeys(net.MIB, 0.1))
     assert len(figures) == 1 + len(net.MIB)
     assert all(figure.value > 0 for figure in figures)
+
+
+def test_a_round_of_tls_has_figures(firmware_elf):
+    figures = tls.measure(BOARD, rounds=1, mib=0.1)
+    assert len(figures) == 3 * len(tls.SUITES) + 1
+    assert all(figure.value > 0 for figure in figures)
+
+
+def test_a_firmware_against_itself(firmware_elf, monkeypatch):
+    monkeypatch.setenv("AGAINST", str(firmware_elf))
+    programs = language.all_programs()
+    assert len(programs) == 24
+    few = {name: programs[name] for name in ("core_str", "viper_call0")}
+    figures = language.measure(BOARD, rounds=1, programs=few)
+    *_, last = language.report(figures)
+    if HERE.has_emitter:
+        assert all(0.1 < figure.ratio < 10 for figure in figures)
+        assert last.startswith("geometric mean of 2 ratios: ")
+    else:
+        assert figures[1].detail == "does not run here"
+        assert last.startswith("geometric mean of 1 ratios: ")

@@ -9,13 +9,14 @@ import os
 from dataclasses import asdict
 
 from tools import BOARD, BUILD, firmware, tell
-from tools.bench import block, boot, heartbeat, interrupts, memory, net, size
+from tools.bench import block, boot, heartbeat, interrupts, language, memory, net, size
 
 PARTS = {
     "block": block,
     "boot": boot,
     "heartbeat": heartbeat,
     "interrupts": interrupts,
+    "language": language,
     "memory": memory,
     "net": net,
     "size": size,

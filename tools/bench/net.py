@@ -11,17 +11,16 @@ takes several times as long as the work for a batch. So what is sent without a w
 and it is at times the slower program that shows the faster one.
 """
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 from tools import firmware
-from tools.bench import Figure, comparison, figure_of, peers, yardstick
+from tools.bench import Figure, comparison, figure_of, peers, tls, yardstick
 from tools.board import Board
 
 ROUNDS = 7
-MIB = {"out": 16, "streams_out": 16, "into": 16, "streams_in": 16, "tls_out": 2, "tls_in": 2}
+MIB = {"out": 16, "streams_out": 16, "into": 16, "streams_in": 16}
 TRIPS = 1000
 
 # Ways to move frames: how many at once, and whether to wait until they are back.
@@ -43,8 +42,6 @@ _NAMES = {
     "streams_out": "  of asyncio",
     "into": "TCP in",
     "streams_in": "  of asyncio",
-    "tls_out": "TLS out",
-    "tls_in": "TLS in",
 }
 _PLAIN = {"streams_out": "out", "streams_in": "into"}
 
@@ -64,8 +61,8 @@ class Rates(Figure):
 
 
 def measure(name):
-    """The Rates of frames, then the Figures of sockets, on the board `name`."""
-    return [*measure_frames(name), *measure_sockets(name)]
+    """The Rates of frames, then the Figures of sockets and of TLS, on the board `name`."""
+    return [*measure_frames(name), *measure_sockets(name), *tls.measure(name)]
 
 
 def report(figures):
@@ -162,21 +159,17 @@ def measure_sockets(name, rounds=ROUNDS, trips=TRIPS, mib=MIB):
     """The Figures of sockets: a round trip, and what `mib` MiB take in each way."""
     trip = []
     speeds = {what: [] for what in mib}
-    with tempfile.TemporaryDirectory() as folder:
-        certificate = peers.make_certificate(Path(folder))
-        with (
-            Board(firmware.path_of(name), name, devices=CARD, extra=_USER) as board,
-            peers.Server() as plain,
-            peers.Server(*certificate) as tls,
-            peers.Echo() as echo,
-        ):
-            board.exec((_ON_BOARD / "sockets.py").read_text())
-            for _ in range(rounds):
-                trip.append(time_of(board, "udp", echo.port, trips) / trips / 1000)
-                for what, samples in speeds.items():
-                    port = (tls if what.startswith("tls") else plain).port
-                    size = int(mib[what] * (1 << 20))
-                    samples.append(size / time_of(board, what, port, size))
+    with (
+        Board(firmware.path_of(name), name, devices=CARD, extra=_USER) as board,
+        peers.Server() as server,
+        peers.Echo() as echo,
+    ):
+        board.exec((_ON_BOARD / "sockets.py").read_text())
+        for _ in range(rounds):
+            trip.append(time_of(board, "udp", echo.port, trips) / trips / 1000)
+            for what, samples in speeds.items():
+                size = int(mib[what] * (1 << 20))
+                samples.append(size / time_of(board, what, server.port, size))
     return [figure_of("UDP round trip", "ms", trip), *(speed(what, speeds) for what in speeds)]
 
 

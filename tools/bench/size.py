@@ -1,4 +1,4 @@
-"""How large the firmware is, and how much of that is the package."""
+"""How large the firmware is, and how much of that is the package, and TLS 1.3."""
 
 import struct
 
@@ -9,15 +9,18 @@ _PT_LOAD = 1
 
 
 def measure(name):
-    with_package = loaded_size(firmware.path_of(name))
+    whole = loaded_size(firmware.path_of(name))
     folder = BUILD / "bench" / name
     folder.mkdir(parents=True, exist_ok=True)
     manifest = folder / "manifest.py"
     manifest.write_text(without_package())
     bare = firmware.build(name, folder / "bare", FROZEN_MANIFEST=manifest)
+    option = "-DMICROPY_PY_SSL_TLS1_3=0"
+    without_tls_1_3 = firmware.build(name, folder / "without_tls_1_3", CFLAGS_EXTRA=option)
     return [
-        Figure("firmware", with_package / 1024, "KiB"),
-        Figure("  of it the package", (with_package - loaded_size(bare)) / 1024, "KiB"),
+        Figure("firmware", whole / 1024, "KiB"),
+        Figure("  of it the package", (whole - loaded_size(bare)) / 1024, "KiB"),
+        Figure("  of it TLS 1.3", (whole - loaded_size(without_tls_1_3)) / 1024, "KiB"),
     ]
 
 

@@ -1,5 +1,5 @@
 # Sockets, with a peer on the host. `port` is its port; each function returns the microseconds that
-# `size` bytes, or so many round trips, took.
+# `size` bytes, or so many round trips, took. With the name of a `suite` there is TLS.
 
 import asyncio
 import gc
@@ -39,18 +39,36 @@ def udp(port, count):
     return taken
 
 
-def connected(port, tls):
+def connected(port, suite):
     s = socket.socket()
     s.connect((HOST, port))
-    if tls:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.verify_mode = ssl.CERT_NONE
-        s = context.wrap_socket(s)
+    return encrypted(s, suite) if suite else s
+
+
+def encrypted(s, suite):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_ciphers([suite])
+    s = context.wrap_socket(s)
+    assert s.cipher()[0] == suite
     return s
 
 
-def out(port, size, tls=False):
-    s = connected(port, tls)
+def handshake(port, suite):
+    s = socket.socket()
+    s.connect((HOST, port))
+    gc.collect()
+    start = time.ticks_us()
+    s = encrypted(s, suite)
+    taken = elapsed(start)
+    # The peer waits for something to do.
+    s.write(b"out 0\n")
+    s.read(1)
+    s.close()
+    return taken
+
+
+def out(port, size, suite=None):
+    s = connected(port, suite)
     s.write(b"out %d\n" % size)
     gc.collect()
     start = time.ticks_us()
@@ -62,8 +80,8 @@ def out(port, size, tls=False):
     return taken
 
 
-def into(port, size, tls=False):
-    s = connected(port, tls)
+def into(port, size, suite=None):
+    s = connected(port, suite)
     gc.collect()
     start = time.ticks_us()
     s.write(b"in %d\n" % size)
@@ -72,14 +90,6 @@ def into(port, size, tls=False):
     taken = elapsed(start)
     s.close()
     return taken
-
-
-def tls_out(port, size):
-    return out(port, size, True)
-
-
-def tls_in(port, size):
-    return into(port, size, True)
 
 
 def streams_out(port, size):
