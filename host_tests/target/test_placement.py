@@ -19,7 +19,8 @@ def functions(firmware_elf):
     ).stdout.splitlines()
     fields = [line.split() for line in lines]
     return [
-        (name.partition(".")[0], int(address, 16), int(size, 16))
+        # The lowest bit of an address says that this is Thumb code.
+        (name.partition(".")[0], int(address, 16) & ~1, int(size, 16))
         for address, size, kind, name in (line for line in fields if len(line) == 4)
         if kind in "tT"
     ]

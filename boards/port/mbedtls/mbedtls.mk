@@ -45,4 +45,5 @@ $(CIPHERS:%=$(MBEDTLS_O)/library/%.o): CFLAGS += $(ARCH_CIPHERS)
 # In its place is port/mbedtls/tls_context.c.
 SRC_EXTMOD_C := $(filter-out extmod/modtls_mbedtls.c,$(SRC_EXTMOD_C))
 
-$(MBEDTLS_O)/library/%.o: Makefile port/mbedtls/mbedtls.mk
+$(addprefix $(BUILD)/,$(patsubst %.c,%.o,$(filter $(MBEDTLS_DIR)/%,$(SRC_THIRDPARTY_C)))): \
+	Makefile port/mbedtls/mbedtls.mk arch/$(ARCH)/arch.mk

@@ -5,15 +5,20 @@
 
 #include "py/obj.h"
 #include "py/runtime.h"
+#include "psa/crypto.h"
 #include "tls_stream.h"
 
 // ---- Exchanged in MicroPython's code. What it defines by these names is in front of a bracket.
 
 static void ssl_context_attr(mp_obj_t self, qstr attr, mp_obj_t *dest);
 static void set_suites(mbedtls_ssl_config *conf, const int *suites);
+#if MICROPY_PY_SSL_TLS1_3
+static void start_psa(void);
+#endif
 
 #define ssl_context_attr(...) attr_of_module(__VA_ARGS__)
 #define mbedtls_ssl_conf_ciphersuites(conf, suites) set_suites(conf, suites)
+#define psa_crypto_init() start_psa()
 #define mbedtls_ssl_set_bio tls_stream_set
 #define mbedtls_ssl_free tls_stream_free
 #define mbedtls_ssl_handshake tls_stream_handshake
@@ -22,6 +27,18 @@ static void set_suites(mbedtls_ssl_config *conf, const int *suites);
 #include "extmod/modtls_mbedtls.c"
 #undef ssl_context_attr
 #undef mbedtls_ssl_conf_ciphersuites
+#undef psa_crypto_init
+
+#if MICROPY_PY_SSL_TLS1_3
+
+// There is no room for its keys if it does not start.
+static void start_psa(void) {
+    if (psa_crypto_init() != PSA_SUCCESS) {
+        mp_raise_OSError(MP_ENOMEM);
+    }
+}
+
+#endif
 
 // ---- Versions.
 

@@ -75,7 +75,7 @@ static int said(const mbedtls_ssl_context *ssl, int result) {
     bool is_plain_alert = result == MBEDTLS_ERR_SSL_INVALID_MAC
         && !mbedtls_ssl_is_handshake_over((mbedtls_ssl_context *)ssl)
         && record != NULL && record[0] == MBEDTLS_SSL_MSG_ALERT
-        && record[3] == 0 && record[4] == 2;
+        && record[3] == 0 && record[4] == 2 && record[5] == MBEDTLS_SSL_ALERT_LEVEL_FATAL;
     return is_plain_alert ? MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE : result;
 }
 
