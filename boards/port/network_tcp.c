@@ -76,6 +76,17 @@ struct tcp_pcb *network_tcp_listen(struct tcp_pcb *pcb, u8_t backlog, err_t *err
     return tcp_listen_with_backlog_and_err(pcb, backlog, err);
 }
 
+// So that the peer has room for its end.
+static void take_unread(struct tcp_pcb *pcb) {
+    if (pcb->refused_data != NULL) {
+        pbuf_free(pcb->refused_data);
+        pcb->refused_data = NULL;
+    }
+    while (pcb->rcv_wnd < TCP_WND_MAX(pcb)) {
+        tcp_recved(pcb, LWIP_MIN(TCP_WND_MAX(pcb) - pcb->rcv_wnd, UINT16_MAX));
+    }
+}
+
 // Nobody waits for what is left of it: it goes first where there is no room for another.
 err_t network_tcp_close(struct tcp_pcb *pcb) {
     if (ip_get_option(pcb, SOF_RESET_ON_CLOSE) && pcb->state != LISTEN
@@ -84,6 +95,11 @@ err_t network_tcp_close(struct tcp_pcb *pcb) {
         return ERR_OK;
     }
     tcp_setprio(pcb, TCP_PRIO_MIN);
+    if (ip_get_option(pcb, SOF_DISCARD_ON_CLOSE)
+        && (pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT)) {
+        take_unread(pcb);
+        return tcp_shutdown(pcb, 0, 1);
+    }
     return tcp_close(pcb);
 }
 

@@ -11,6 +11,7 @@
 #include "lwip/stats.h"
 #include "lwip/udp.h"
 #include "sockets.h"
+#include "sockets_close.h"
 #include "versions.h"
 
 // ---- Exchanged in MicroPython's code.
@@ -684,3 +685,13 @@ static MP_DEFINE_CONST_OBJ_TYPE(
     protocol, &socket_stream_p,
     locals_dict, &lwip_socket_locals_dict
     );
+
+void sockets_close_gently(mp_obj_t stream) {
+    if (mp_obj_is_type(stream, &lwip_socket_type)) {
+        lwip_socket_obj_t *socket = MP_OBJ_TO_PTR(stream);
+        if (socket->type == MOD_NETWORK_SOCK_STREAM && socket->pcb.tcp != NULL
+            && !has_ended(socket)) {
+            set_option(socket, SOF_DISCARD_ON_CLOSE, true);
+        }
+    }
+}

@@ -23,6 +23,9 @@
 // Of a pcb of lwIP's, which has no use for it: it is reset when it is closed.
 #define SOF_RESET_ON_CLOSE 0x80
 
+// What comes after it is closed, or is there unread, is thrown away, and no reason to reset it.
+#define SOF_DISCARD_ON_CLOSE 0x40
+
 // Arguments of shutdown().
 #define SHUT_RD 0
 #define SHUT_WR 1

@@ -1,6 +1,7 @@
 """Servers on this machine, for boards that reach it as 10.0.2.2."""
 
 import contextlib
+import random
 import socket
 import struct
 import threading
@@ -77,6 +78,9 @@ def _unread(connection):
 
 
 def free_port():
-    """A port of this machine where nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return one.getsockname()[1]
+    """A port of this machine where nobody listens, and that no connection gets by itself."""
+    while True:
+        with contextlib.suppress(OSError):
+            port = random.SystemRandom().randrange(10000, 32000)
+            with socket.create_server(("127.0.0.1", port)):
+                return port

@@ -125,6 +125,21 @@ def test_the_peer_is_told_of_the_end(online, serve):
         assert ends.get(timeout=30) == bytes(100000)
 
 
+def test_what_was_written_arrives_though_nothing_was_read(online, serve):
+    """The tickets, for example, that a server of TLS 1.3 sends."""
+    sizes = [100, 20000, 100000] * 6
+    ends = Ends()
+    b = online()
+    with serve(ends) as server:
+        for size in sizes:
+            b.exec(f"""
+                s = connect({server.port})
+                s.write(bytes({size}))
+                s.close()
+            """)
+        assert [ends.get(timeout=30) for _ in sizes] == [bytes(size) for size in sizes]
+
+
 def test_a_client_of_the_board_is_told_of_the_end(online, folder, version):
     port = free_port()
     b = online(f"{port}:443")

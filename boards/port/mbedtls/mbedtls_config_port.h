@@ -9,6 +9,8 @@
 
 #include <time.h>
 
+#include "py/mpconfig.h"
+
 // From the wall clock, whatever `timer`, which mbedTLS leaves NULL.
 time_t mbedtls_port_time(time_t *timer);
 #define MBEDTLS_PLATFORM_TIME_MACRO     mbedtls_port_time

@@ -6,6 +6,7 @@
 #include "py/runtime.h"
 #include "py/stream.h"
 #include "guard.h"
+#include "sockets_close.h"
 #include "tls_stream.h"
 
 void tls_stream_set(mbedtls_ssl_context *ssl, void *stream, mbedtls_ssl_send_t *send,
@@ -45,6 +46,8 @@ static void say_goodbye(mbedtls_ssl_context *ssl, mp_obj_t stream) {
             mbedtls_ssl_close_notify(ssl);
         }
         mbedtls_ssl_close_notify(ssl);
+        // A server of TLS 1.3 sends tickets, which a client that only writes has not read.
+        sockets_close_gently(stream);
         nlr_pop();
     } else if (mp_obj_exception_match(MP_OBJ_FROM_PTR(nlr.ret_val),
         MP_OBJ_FROM_PTR(&mp_type_KeyboardInterrupt))) {
