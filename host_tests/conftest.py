@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 _HERE = Path(__file__).parent
-for _place in (_HERE.parent, _HERE, _HERE / "shim"):
+for _place in (_HERE.parent, _HERE.parent / "tools/src", _HERE, _HERE / "shim"):
     if str(_place) not in sys.path:
         sys.path.insert(0, str(_place))
 

@@ -8,6 +8,11 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 BOARD = os.environ.get("BOARD") or "VIRT_RV32"
 
+# The library that the wheel installs goes by the same name here.
+SOURCE = ROOT / "tools/src"
+if str(SOURCE) not in sys.path:
+    sys.path.insert(0, str(SOURCE))
+
 
 def tell(text):
     """Say on stderr what is going on; stdout belongs to what a script prints on the board."""

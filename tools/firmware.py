@@ -11,7 +11,8 @@ import subprocess
 import sys
 from contextlib import contextmanager
 
-from tools import BOARD, BUILD, ROOT, boards, sources, tell
+from tools import BOARD, BUILD, ROOT, sources, tell
+from virtboard import boards
 
 STOCK = "stock"
 

@@ -11,8 +11,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tools import BOARD, BUILD, ROOT, boards, emulators, tell
+from tools import BOARD, BUILD, ROOT, emulators, tell
 from tools.apt import apt_get
+from virtboard import boards
+from virtboard.emulators import Missing, wanted
 
 VENV = BUILD / "venv"
 
@@ -93,10 +95,10 @@ def fetch_emulators(goal, board):
     """Fetch a newer QEMU if `goal` is to run on it, or is "test", which can do without it."""
     names = [board] if goal in ON_ONE_BOARD else boards.names()
     try:
-        if goal == "test" or goal in ON_ONE_BOARD and emulators.wanted():
+        if goal == "test" or goal in ON_ONE_BOARD and wanted():
             emulators.fetch([boards.load(name).emulator for name in names])
-    except emulators.Missing as error:
-        if emulators.wanted():
+    except Missing as error:
+        if wanted():
             raise
         tell(f"{error}\nso the tests that need it are skipped")
 

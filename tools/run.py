@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools import BOARD, BUILD, ROOT, disk, firmware, qemu, tell
+from tools import BOARD, BUILD, ROOT, disk, firmware, tell
+from virtboard import qemu
 
 DEMO_DISK = BUILD / "disk.img"
 # Of the board that joins another: QEMU lets no two have one disk.

@@ -12,9 +12,9 @@ import memory
 
 from model.registers import DRIVER_OK
 from model.rules import SpecViolation
-from tools import vhost_user
-from tools.vhost_user.memory import DriverError
-from tools.vhost_user.queue import Queue
+from virtboard import vhost_user
+from virtboard.vhost_user.memory import DriverError
+from virtboard.vhost_user.queue import Queue
 
 STEP_MS = 1
 

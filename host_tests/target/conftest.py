@@ -8,9 +8,10 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from target.facts import HERE
-from tools import BOARD, ROOT, disk, emulators, firmware, qemu
-from tools.board import Board
+from tools import BOARD, ROOT, disk, firmware
 from tools.network import tap
+from virtboard import emulators, qemu
+from virtboard.board import Board
 
 # The boards that do for what is alike on all of them: 32 bits with viper, 64 bits without.
 TWO_BOARDS = ("VIRT_RV32", "VIRT_AARCH64")
@@ -65,7 +66,7 @@ def legacy(request):
 
 @pytest.fixture
 def board(request):
-    """A function that starts a board: `board(drives=[...])`, as tools.board.Board takes it.
+    """A function that starts a board: `board(drives=[...])`, as virtboard.board.Board takes it.
 
     It runs our firmware unless `firmware=` names another. All boards end with the test.
     """

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tools import BOARD, boards
+from tools import BOARD
+from virtboard import boards
 
 HERE = boards.load(BOARD)
 

@@ -1,7 +1,7 @@
 """Where QEMU puts the VirtIO devices of the board that is tested."""
 
 from target.facts import HERE
-from tools import qemu
+from virtboard import qemu
 
 # Address of the first slot, count, stride in bytes, and number of the first one's interrupt.
 BASE, COUNT, STRIDE, IRQ = (

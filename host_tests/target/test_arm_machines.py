@@ -3,7 +3,7 @@
 import pytest
 
 from target.facts import HERE, IS_VIRT, ON_ARM
-from tools import qemu
+from virtboard import qemu
 
 pytestmark = pytest.mark.skipif(not (ON_ARM and IS_VIRT), reason="these are Arm's virt")
 

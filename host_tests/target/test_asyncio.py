@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from tools import disk, qemu
+from tools import disk
+from virtboard import qemu
 
 SECTORS = 2048
 SLOW_ENTROPY = f"{qemu.ENTROPY},max-bytes=64,period=100"

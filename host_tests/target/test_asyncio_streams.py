@@ -9,8 +9,8 @@ import time
 import pytest
 
 from target.servers import Server, echo, free_port, silent
-from tools import qemu
 from tools.network.authority import make_authority, make_certificate
+from virtboard import qemu
 
 pytestmark = pytest.mark.alike
 

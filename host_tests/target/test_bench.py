@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from target.facts import HERE
-from tools import BOARD, qemu
+from tools import BOARD
 from tools.bench import block, cases, interrupts, language, memory, net, tls, yardstick
+from virtboard import qemu
 
 COUNT = 48
 

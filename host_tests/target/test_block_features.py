@@ -6,8 +6,8 @@ import zlib
 import pytest
 
 from target.slots import name
-from tools import qemu
-from tools.board import BoardError
+from virtboard import qemu
+from virtboard.board import BoardError
 
 SECTORS = 2048
 

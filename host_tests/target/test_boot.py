@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tools.board import BoardEnded, BoardError, BoardTimeout
+from virtboard.board import BoardEnded, BoardError, BoardTimeout
 
 
 def script(tmp_path, text):

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from tools import BOARD, disk, qemu
-from tools.board import RAW_PROMPT, BoardError, BoardTimeout
+from tools import BOARD, disk
+from virtboard import qemu
+from virtboard.board import RAW_PROMPT, BoardError, BoardTimeout
 
 EXIT = "import sys\nprint('here')\nsys.exit(0)\n"
 RAISE = "print('here')\n1 / 0\n"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tools.board import BoardError
+from virtboard.board import BoardError
 
 pytestmark = pytest.mark.alike
 

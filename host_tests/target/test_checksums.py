@@ -9,9 +9,9 @@ from contextlib import ExitStack
 import pytest
 
 from tools import BOARD
-from tools.board import Board
 from tools.network import tap
 from tools.network.packets import PROTOCOL_TCP, PROTOCOL_UDP, checksum
+from virtboard.board import Board
 
 CARD = "virtio-net-device,netdev=net0"
 NEEDS_CSUM = 1

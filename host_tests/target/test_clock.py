@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from target.facts import needs_fw_cfg, needs_rtc
-from tools import disk, qemu
-from tools.board import BoardError
+from tools import disk
+from virtboard import qemu
+from virtboard.board import BoardError
 
 # Those of the times that MicroPython knows.
 FIRST = calendar.timegm((1601, 1, 1, 0, 0, 0))

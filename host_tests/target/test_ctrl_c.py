@@ -6,8 +6,9 @@ import time
 import pytest
 
 from host_tests.target.servers import Server, echo
-from tools import disk, qemu
-from tools.board import BoardError, BoardTimeout
+from tools import disk
+from virtboard import qemu
+from virtboard.board import BoardError, BoardTimeout
 
 HELPERS = """
 import array, collections, deflate, gc, io, json, machine, micropython, os, re, socket

@@ -7,8 +7,9 @@ import pytest
 
 from target.slots import name
 from target.variants import VARIANTS
-from tools import BOARD, qemu
-from tools.board import Board
+from tools import BOARD
+from virtboard import qemu
+from virtboard.board import Board
 
 SECTORS = 4096
 END = SECTORS * 512

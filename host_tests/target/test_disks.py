@@ -5,8 +5,8 @@ import random
 import pytest
 
 from target.slots import name
-from tools import qemu
-from tools.board import BoardError
+from virtboard import qemu
+from virtboard.board import BoardError
 
 
 def image(tmp_path, size=1 << 20):

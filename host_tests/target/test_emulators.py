@@ -1,6 +1,6 @@
 """The QEMU that a board asks for is the one it gets."""
 
-from tools import qemu
+from virtboard import qemu
 
 IN_ORDER = 35
 

@@ -4,8 +4,9 @@ import random
 
 import pytest
 
-from tools import disk, qemu
-from tools.board import BoardError
+from tools import disk
+from virtboard import qemu
+from virtboard.board import BoardError
 
 SECTORS = 2048
 BAD = 100

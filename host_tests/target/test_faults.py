@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.board import BoardError
+from virtboard.board import BoardError
 
 # Nothing is at the bottom of the address space.
 SET_UP = """

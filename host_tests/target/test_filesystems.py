@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from tools import disk, qemu
+from tools import disk
+from virtboard import qemu
 
 FILES = 300
 

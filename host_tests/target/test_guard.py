@@ -9,8 +9,9 @@ import time
 import pytest
 
 from host_tests.target.servers import Server, echo
-from tools import disk, qemu
-from tools.board import BoardError, BoardTimeout
+from tools import disk
+from virtboard import qemu
+from virtboard.board import BoardError, BoardTimeout
 
 HELPERS = """
 import gc, machine, micropython, os, time, vfs, virt

@@ -8,7 +8,7 @@ from uctypes import addressof
 from mpy_virtio import port, slots
 from target.facts import HERE, needs_device_tree
 from target.slots import BASE, COUNT, IRQ, STRIDE
-from tools import emulators, qemu
+from virtboard import emulators, qemu
 
 SLOW_DISK = "throttling.iops-total=20"
 SLOW_ENTROPY = f"{qemu.ENTROPY},max-bytes=64,period=200"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tools import qemu
-from tools.board import BoardError
+from virtboard import qemu
+from virtboard.board import BoardError
 
 # request() makes the device interrupt, and does not wait for it.
 SET_UP = """

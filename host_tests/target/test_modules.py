@@ -2,7 +2,8 @@
 
 import re
 
-from tools import ROOT, disk, qemu
+from tools import ROOT, disk
+from virtboard import qemu
 
 # What help('modules') lists beside what a user imports: parts of packages, and the port's own.
 PARTS = re.compile(r"_|.*/|uasyncio$|ussl$")

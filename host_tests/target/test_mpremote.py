@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tools import disk, qemu
+from tools import disk
+from virtboard import qemu
 
 pytestmark = pytest.mark.alike
 

@@ -9,10 +9,10 @@ import pytest
 
 from target.facts import HERE
 from target.slots import name
-from tools import qemu
-from tools.board import BoardError
 from tools.network.gateway import gateway
-from tools.network.switch import Switch
+from virtboard import qemu
+from virtboard.board import BoardError
+from virtboard.switch import Switch
 
 MAC = "52:54:00:ab:cd:ef"
 USER = ["-netdev", "user,id=net0"]

@@ -10,9 +10,9 @@ import pytest
 from target.facts import HERE
 from target.servers import Server, echo, free_port, reset, silent
 from target.test_net import MAC, Wire
-from tools import qemu
 from tools.network import packets
 from tools.network.authority import make_authority, make_certificate
+from virtboard import qemu
 
 # CONNECTIONS=10000 is for those who have time.
 CONNECTIONS = int(os.environ.get("CONNECTIONS") or 300)

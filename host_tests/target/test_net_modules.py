@@ -13,12 +13,13 @@ import time
 
 import pytest
 
-from tools import disk, qemu
-from tools.board import BoardError
+from tools import disk
 from tools.network import packets
 from tools.network.authority import make_authority, make_certificate
 from tools.network.gateway import gateway
-from tools.network.switch import Switch
+from virtboard import qemu
+from virtboard.board import BoardError
+from virtboard.switch import Switch
 
 pytestmark = pytest.mark.alike
 

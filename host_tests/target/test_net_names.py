@@ -6,12 +6,12 @@ import pytest
 
 from target.servers import Server
 from target.test_net import MAC, Wire
-from tools import qemu
 from tools.network import packets
 from tools.network.authority import make_authority, make_certificate
 from tools.network.gateway import gateway
 from tools.network.names import Names
-from tools.network.switch import Switch
+from virtboard import qemu
+from virtboard.switch import Switch
 
 pytestmark = pytest.mark.alike
 

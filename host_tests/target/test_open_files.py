@@ -2,7 +2,8 @@
 
 import pytest
 
-from tools import disk, qemu
+from tools import disk
+from virtboard import qemu
 
 pytestmark = pytest.mark.alike
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from target.facts import HERE, ON_ARM, needs_device_tree
-from tools import qemu
+from virtboard import qemu
 
 RNG = "virtio-rng-pci"
 PORT = "pcie-root-port,id=root,chassis=1,addr=5"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools import qemu
+from virtboard import qemu
 
 PRINT_RANDOM = "import os, random\nprint(os.urandom(16).hex(), random.getrandbits(32))"
 

@@ -11,7 +11,8 @@ import pytest
 
 from target.facts import HERE
 from target.slots import slot
-from tools import BOARD, ROOT, disk, qemu
+from tools import BOARD, ROOT, disk
+from virtboard import qemu
 
 
 def as_on_this_board(text):

@@ -8,10 +8,10 @@ import threading
 import pytest
 
 from host_tests.target.servers import Server, silent
-from tools import qemu
-from tools.board import BoardError
 from tools.network.authority import make_authority, make_certificate
-from tools.network.switch import Switch
+from virtboard import qemu
+from virtboard.board import BoardError
+from virtboard.switch import Switch
 
 pytestmark = pytest.mark.alike
 

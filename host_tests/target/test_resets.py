@@ -6,8 +6,9 @@ import time
 import pytest
 
 from target.slots import name
-from tools import disk, qemu
-from tools.board import CTRL_C, CTRL_D, RAW_PROMPT, BoardError
+from tools import disk
+from virtboard import qemu
+from virtboard.board import CTRL_C, CTRL_D, RAW_PROMPT, BoardError
 
 # About five requests a second, of any size.
 SLOW = "throttling.iops-total=5"

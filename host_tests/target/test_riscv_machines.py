@@ -3,8 +3,8 @@
 import pytest
 
 from target.facts import IS_VIRT, ON_ARM
-from tools import qemu
-from tools.board import CTRL_A, RAW_PROMPT, BoardError
+from virtboard import qemu
+from virtboard.board import CTRL_A, RAW_PROMPT, BoardError
 
 pytestmark = pytest.mark.skipif(ON_ARM or not IS_VIRT, reason="these are RISC-V's virt")
 

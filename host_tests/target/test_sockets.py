@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from target.servers import Server, echo, free_port, silent
-from tools import qemu
 from tools.network import tap
-from tools.network.switch import Switch
+from virtboard import qemu
+from virtboard.switch import Switch
 
 pytestmark = pytest.mark.alike
 

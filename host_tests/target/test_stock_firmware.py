@@ -5,7 +5,8 @@ import random
 import pytest
 
 from target.test_net import CARD, MAC, TAKE_OVER, Wire
-from tools import BOARD, qemu
+from tools import BOARD
+from virtboard import qemu
 
 # MicroPython's port has boards of other CPUs, but none with VirtIO.
 pytestmark = pytest.mark.skipif(BOARD != "VIRT_RV32", reason="it is a firmware of VIRT_RV32")

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from target.servers import Server, free_port, reset
-from tools import qemu
 from tools.network import tap
 from tools.network.authority import make_authority, make_certificate
+from virtboard import qemu
 
 pytestmark = pytest.mark.alike
 

@@ -7,8 +7,8 @@ import ssl
 import pytest
 
 from target.servers import Server, free_port
-from tools import qemu
 from tools.network.authority import make_authority, make_certificate
+from virtboard import qemu
 
 pytestmark = pytest.mark.alike
 

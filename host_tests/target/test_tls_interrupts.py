@@ -8,8 +8,8 @@ import pytest
 
 from target.facts import HERE
 from target.servers import Server
-from tools import qemu
 from tools.network.authority import make_authority, make_certificate
+from virtboard import qemu
 
 pytestmark = pytest.mark.alike
 

@@ -10,8 +10,9 @@ import subprocess
 import pytest
 
 from target.servers import Server, free_port
-from tools import ROOT, qemu
+from tools import ROOT
 from tools.network.authority import make_authority, make_certificate
+from virtboard import qemu
 
 pytestmark = pytest.mark.alike
 

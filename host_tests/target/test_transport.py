@@ -3,8 +3,8 @@
 import pytest
 
 from target.slots import BASE, COUNT, STRIDE, slot
-from tools import qemu
-from tools.board import BoardError
+from virtboard import qemu
+from virtboard.board import BoardError
 
 
 @pytest.fixture

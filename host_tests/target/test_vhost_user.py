@@ -9,9 +9,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from tools import disk, qemu
-from tools.board import BoardEnded, BoardError, BoardTimeout
-from tools.vhost_user import Device, Server, arguments, gather, protocol, shared_memory
+from tools import disk
+from virtboard import qemu
+from virtboard.board import BoardEnded, BoardError, BoardTimeout
+from virtboard.vhost_user import Device, Server, arguments, gather, protocol, shared_memory
 
 RING_RESET, NOTIFICATION_DATA, PACKED = 1 << 40, 1 << 38, 1 << 34
 MIB = 1 << 20

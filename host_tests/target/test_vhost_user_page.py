@@ -1,4 +1,4 @@
-"""What the page of tools/vhost_user shows is what happens."""
+"""What the page of tools/src/virtboard/vhost_user shows is what happens."""
 
 import os
 import re
@@ -11,9 +11,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from tools import ROOT, vhost_user
+from tools import ROOT
+from virtboard import vhost_user
 
-FOLDER = ROOT / "tools/vhost_user"
+FOLDER = ROOT / "tools/src/virtboard/vhost_user"
 PAGE = (FOLDER / "README.md").read_text()
 SOCKET = "/tmp/thermometer.sock"
 
@@ -34,7 +35,7 @@ def thermometer(tmp_path):
     with subprocess.Popen(
         [sys.executable, path],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tools/src")},
         stdout=subprocess.PIPE,
         text=True,
     ) as program:

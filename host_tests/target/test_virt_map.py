@@ -3,7 +3,7 @@
 import pytest
 
 from target.facts import HERE, ON_ARM, needs_device_tree
-from tools.board import BoardError
+from virtboard.board import BoardError
 
 pytestmark = needs_device_tree
 

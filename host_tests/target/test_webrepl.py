@@ -12,8 +12,9 @@ import time
 import pytest
 
 from target.servers import free_port
-from tools import disk, qemu
-from tools.board import RAW_PROMPT
+from tools import disk
+from virtboard import qemu
+from virtboard.board import RAW_PROMPT
 
 pytestmark = pytest.mark.alike
 

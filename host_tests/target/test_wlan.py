@@ -3,8 +3,8 @@
 import pytest
 
 from target.servers import Server
-from tools import qemu
-from tools.board import BoardError
+from virtboard import qemu
+from virtboard.board import BoardError
 
 pytestmark = pytest.mark.alike
 

@@ -1,4 +1,4 @@
-"""Plays QEMU, and a guest with a driver, for a program that is a device by tools.vhost_user.
+"""Plays QEMU, and a guest with a driver, for a program that is a device by virtboard.vhost_user.
 
 Nothing of it comes from there, so that what both take for right is written down twice.
 """

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from tools import ROOT, boards
+from tools import ROOT
+from virtboard import boards
 
 README = (ROOT / "boards/README.md").read_text().partition("## What a new board needs\n")[2]
 

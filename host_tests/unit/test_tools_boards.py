@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tools import boards
+from virtboard import boards
 
 HEADER = """
 #define MICROPY_HW_BOARD_NAME           "a 32-bit machine"

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tools.board import BoardError
 from tools.conformance import known, network, reasons, report, suite
 from tools.conformance.suite import Result
+from virtboard.board import BoardError
 
 RUNNER = """
 SPECIAL = ("micropython/special.py",)

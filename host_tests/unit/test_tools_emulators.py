@@ -2,7 +2,9 @@
 
 import pytest
 
-from tools import boards, debian, emulators, packages
+from tools import debian, packages
+from tools.emulators import fetch
+from virtboard import boards, emulators
 
 PROGRAM = "qemu-system-riscv32"
 
@@ -19,7 +21,7 @@ def own(monkeypatch, tmp_path):
     """A function that says which release the machine's own QEMU is of; build/ is empty."""
     monkeypatch.delenv("QEMU", raising=False)
     monkeypatch.setattr(emulators, "TREE", tmp_path / "qemu-10")
-    return lambda release: monkeypatch.setattr(emulators, "own_release", lambda _: release)
+    return lambda release: monkeypatch.setattr(emulators, "own_version", lambda _: (release, 0))
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def test_the_machines_own_unless_asked(own):
 def test_the_machines_own_if_it_is_as_new(own, release, monkeypatch):
     own(release)
     monkeypatch.setenv("QEMU", "10")
-    emulators.fetch([PROGRAM])
+    fetch([PROGRAM])
     assert emulators.beginning(PROGRAM) == [PROGRAM]
     assert not emulators.TREE.exists()
 
@@ -56,7 +58,7 @@ def test_the_machines_own_if_it_is_as_new(own, release, monkeypatch):
 def test_a_newer_one_from_debian(own, packages_with, monkeypatch):
     own(7)
     packages_with("exit 0")
-    emulators.fetch([PROGRAM])
+    fetch([PROGRAM])
     beginning = emulators.beginning(PROGRAM, 10)
     assert str(emulators.TREE / "usr/bin" / PROGRAM) in beginning
     assert f"QEMU_MODULE_DIR={emulators.TREE}/usr/lib/machine/qemu" in beginning
@@ -68,7 +70,7 @@ def test_one_that_does_not_start_is_not_kept(own, packages_with):
     own(7)
     packages_with("echo libfdt.so.1 is missing; exit 127")
     with pytest.raises(emulators.Missing, match="(?s)QEMU 10 cannot be had.*libfdt.so.1"):
-        emulators.fetch([PROGRAM])
+        fetch([PROGRAM])
     with pytest.raises(emulators.Missing, match="no QEMU 10 here"):
         emulators.beginning(PROGRAM, 10)
 
@@ -79,14 +81,14 @@ def test_another_release_is_refused(own, monkeypatch):
         emulators.beginning(PROGRAM)
 
 
-@pytest.mark.parametrize("version, release", [("10.0.2 (Debian 1)", 10), ("7.2.22", 7)])
+@pytest.mark.parametrize("version, release", [("10.0.2 (Debian 1)", (10, 0)), ("7.2.22", (7, 2))])
 def test_the_release_of_a_program(tmp_path, version, release):
     program = script(tmp_path / "emulator", f"echo 'QEMU emulator version {version}'")
-    assert emulators.own_release(program) == release
+    assert emulators.own_version(program) == release
 
 
 def test_a_program_that_is_not_there_has_no_release():
-    assert emulators.own_release("qemu-system-nothing") == 0
+    assert emulators.own_version("qemu-system-nothing") == (0, 0)
 
 
 def test_tests_can_do_without_and_what_was_asked_for_cannot(own, packages_with, monkeypatch):

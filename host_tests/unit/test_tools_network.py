@@ -8,7 +8,7 @@ import pytest
 
 from tools.network import packets
 from tools.network.names import Names
-from tools.network.switch import Impairment, Switch
+from virtboard.switch import Impairment, Switch
 
 ALL = b"\xff" * 6
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from tools import boards, qemu
+from virtboard import boards, qemu
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from tools.vhost_user import Device, Server, gather, server
 from unit.front_end import (
     EVENT_IDX,
     INDIRECT_DESC,
@@ -21,6 +20,7 @@ from unit.front_end import (
     PackedDriver,
     SplitDriver,
 )
+from virtboard.vhost_user import Device, Server, gather, server
 
 DRIVERS = {"split": SplitDriver, "packed": PackedDriver}
 

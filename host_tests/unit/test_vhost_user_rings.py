@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.vhost_user import Device, gather, scatter
-from tools.vhost_user.memory import DriverError, Memory
 from unit.front_end import (
     EVENT_IDX,
     INDIRECT,
@@ -21,6 +19,8 @@ from unit.front_end import (
     PackedDriver,
     SplitDriver,
 )
+from virtboard.vhost_user import Device, gather, scatter
+from virtboard.vhost_user.memory import DriverError, Memory
 
 DRIVERS = {"split": SplitDriver, "packed": PackedDriver}
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tools import ROOT
-from tools.vhost_user import Device, Server, arguments, gather, shared_memory
 from unit.front_end import VERSION_1, FrontEnd, Guest, SplitDriver
+from virtboard.vhost_user import Device, Server, arguments, gather, shared_memory
 
 
 class Echo(Device):
@@ -407,7 +407,7 @@ def test_events_from_another_thread(device, path, guest):
 # A program of its own.
 
 PROGRAM = """
-from tools import vhost_user
+from virtboard import vhost_user
 
 
 class Button(vhost_user.Device):
@@ -421,7 +421,7 @@ vhost_user.run(Button(), {path!r})
 def test_a_program_says_how_to_start_a_board_and_ends_by_ctrl_c(path):
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM.format(path=str(path))],
-        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "tools/src")},
         stdout=subprocess.PIPE,
         text=True,
     ) as program:

@@ -6,7 +6,7 @@ import time
 
 from model.behind_qemu import STEP_MS
 from model.device import MISBEHAVIOURS
-from tools.board import CTRL_C, BoardError
+from virtboard.board import CTRL_C, BoardError
 from walks.rig import GUARD
 
 # What an honest device has never to take.

@@ -8,10 +8,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from tools import boards, disk, firmware, qemu
+from tools import disk, firmware
 from tools.bench import cases, yardstick
 from tools.bench.comparison import comparison, missing, table
-from tools.board import Board, BoardEnded
+from virtboard import boards, qemu
+from virtboard.board import Board, BoardEnded
 
 ROUNDS = 7
 ROUND_US = 40_000

@@ -4,9 +4,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools import disk, firmware, qemu
+from tools import disk, firmware
 from tools.bench import figure_of
-from tools.board import Board
+from virtboard import qemu
+from virtboard.board import Board
 
 ROUNDS = 15
 MARK_MS = 150

@@ -4,9 +4,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools import firmware, qemu
+from tools import firmware
 from tools.bench import Figure
-from tools.board import Board
+from virtboard import qemu
+from virtboard.board import Board
 
 SECONDS = 10
 

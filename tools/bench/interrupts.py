@@ -3,9 +3,10 @@
 import tempfile
 from pathlib import Path
 
-from tools import firmware, qemu
+from tools import firmware
 from tools.bench import figure_of
-from tools.board import Board
+from virtboard import qemu
+from virtboard.board import Board
 
 ROUNDS = 7
 COUNT = 300

@@ -13,7 +13,7 @@ from statistics import geometric_mean, median
 
 from tools import firmware, sources
 from tools.bench import Figure
-from tools.board import Board, BoardError
+from virtboard.board import Board, BoardError
 
 ROUNDS = 5
 

@@ -2,9 +2,10 @@
 
 import tempfile
 
-from tools import firmware, qemu
+from tools import firmware
 from tools.bench import Figure, figure_of
-from tools.board import Board
+from virtboard import qemu
+from virtboard.board import Board
 
 ROUNDS = 5
 

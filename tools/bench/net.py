@@ -17,7 +17,7 @@ from statistics import median
 
 from tools import firmware
 from tools.bench import Figure, comparison, figure_of, peers, tls, yardstick
-from tools.board import Board
+from virtboard.board import Board
 
 ROUNDS = 7
 MIB = {"out": 16, "streams_out": 16, "into": 16, "streams_in": 16}

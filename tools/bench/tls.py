@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tools import firmware
 from tools.bench import Figure, figure_of, peers, size
-from tools.board import Board
+from virtboard.board import Board
 
 ROUNDS = 5
 MIB = 2

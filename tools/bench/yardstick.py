@@ -1,7 +1,8 @@
 """The yardstick: a bare-metal C program (in c/) that does what the board does."""
 
-from tools import BUILD, ROOT, firmware, qemu, sources
-from tools.board import Board, BoardError
+from tools import BUILD, ROOT, firmware, sources
+from virtboard import qemu
+from virtboard.board import Board, BoardError
 
 _BLOCK, _REGISTER, _ENTROPY, _NET = 1, 2, 3, 4
 

@@ -16,7 +16,7 @@ from tools.network import packets
 from tools.network.authority import make_authority, make_certificate
 from tools.network.gateway import gateway
 from tools.network.names import Names
-from tools.network.switch import Impairment, Switch
+from virtboard.switch import Impairment, Switch
 
 SINGLE = ("net_hosted", "net_inet")
 MULTI = ("multi_net",)

@@ -9,9 +9,9 @@ from fnmatch import fnmatch
 from functools import cache
 from textwrap import indent
 
-from tools.board import BoardError
 from tools.conformance.network import NEED_OUTSIDE
 from tools.conformance.suite import NEED_THEIR_FOLDER
+from virtboard.board import BoardError
 
 # How a test skips itself.
 SKIPPING = ("print('SKIP')", "multitest.skip()")

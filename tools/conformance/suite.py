@@ -8,8 +8,9 @@ import sys
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 
-from tools import BUILD, boards, disk, firmware, qemu, tell
-from tools.board import Board, BoardError
+from tools import BUILD, disk, firmware, tell
+from virtboard import boards, qemu
+from virtboard.board import Board, BoardError
 
 # QEMU and the runner keep a core busy each.
 BOARDS_AT_ONCE = 2

@@ -3,9 +3,10 @@
 import subprocess
 from dataclasses import replace
 
-from tools import packages, qemu
+from tools import packages
 from tools.cuts import BEHIND, SIZE, script
 from tools.cuts.promises import RECORD
+from virtboard import qemu
 
 
 def repaired(disk, path):

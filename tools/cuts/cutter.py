@@ -3,12 +3,13 @@
 import random
 from pathlib import Path
 
-from tools import disk, firmware, qemu
-from tools.board import Board
+from tools import disk, firmware
 from tools.cuts import BEHIND, SIZE, script
 from tools.cuts.checking import check, repaired
 from tools.cuts.promises import make_operations
 from tools.cuts.recording import Disk, Recording, record
+from virtboard import qemu
+from virtboard.board import Board
 
 OPERATIONS = 40
 

@@ -4,11 +4,11 @@ import re
 import time
 from dataclasses import dataclass, field, replace
 
-from tools import qemu
-from tools.board import BoardError
 from tools.cuts import SIZE, script
 from tools.cuts.promises import Promises
 from tools.cuts.write_log import SECTOR, after_cut, read_log
+from virtboard import qemu
+from virtboard.board import BoardError
 
 _NOTE = SIZE // SECTOR - 1
 _END = re.compile(rb"done|\x04")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import firmware
-from tools.board import Board
 from tools.integrity.peer import Peer, server_context
 from tools.network.authority import make_authority, make_certificate
 from tools.network.gateway import HOST, gateway
-from tools.network.switch import Impairment, Switch
+from virtboard.board import Board
+from virtboard.switch import Impairment, Switch
 
 NAME = "peer.test"
 PORT = 4433

@@ -3,7 +3,8 @@
 import contextlib
 import subprocess
 
-from tools import BOARD, qemu
+from tools import BOARD
+from virtboard import qemu
 
 # As QEMU numbers its network.
 HOST = "10.0.2.2"

@@ -12,7 +12,7 @@ import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tools.qemu import Network
+from virtboard.qemu import Network
 
 HOST = "10.9.0.1"
 HOST6 = "fe80::9:1"

@@ -7,10 +7,11 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools import disk, qemu
-from tools.board import Board, BoardError
+from tools import disk
 from tools.stress import FAT, LITTLEFS, script
 from tools.stress.echo import Echo
+from virtboard import qemu
+from virtboard.board import Board, BoardError
 
 SIZE_MIB = 2
 LONGEST = 0.1  # seconds from the start of the program to Ctrl-C

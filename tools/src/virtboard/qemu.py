@@ -3,9 +3,8 @@
 import os
 import re
 from dataclasses import dataclass
-from itertools import pairwise
 
-from tools import boards, emulators
+from virtboard import boards, emulators
 
 ENTROPY = "virtio-rng-device"
 
@@ -182,7 +181,7 @@ def on_bus(line, words):
         return line
     moved = []
     count = 0
-    for former, argument in pairwise(["", *line]):
+    for former, argument in zip(["", *line], line):
         kind, comma, options = argument.partition(",")
         match = re.fullmatch(r"(virtio-\w+)-device|(vhost-user-\w+)(-device)?", kind)
         if former == "-device" and match and kind != "virtio-serial-device":
@@ -204,7 +203,7 @@ def on_bus(line, words):
 
 def kinds_of_devices(line):
     """What kinds of devices a command line adds, one by one."""
-    return [word.partition(",")[0] for former, word in pairwise(line) if former == "-device"]
+    return [word.partition(",")[0] for former, word in zip(line, line[1:]) if former == "-device"]
 
 
 def has_pci_devices(line):

@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from tools.qemu import Network
+from virtboard.qemu import Network
 
 LONGEST_FRAME = 65536
 

@@ -3,7 +3,7 @@
 import mmap
 import threading
 
-from tools.vhost_user.protocol import ProtocolError
+from virtboard.vhost_user.protocol import ProtocolError
 
 _lock = threading.Lock()
 

@@ -12,9 +12,9 @@ import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tools.vhost_user.connection import Connection
-from tools.vhost_user.protocol import ProtocolError
-from tools.vhost_user.qemu import arguments, shared_memory
+from virtboard.vhost_user.connection import Connection
+from virtboard.vhost_user.protocol import ProtocolError
+from virtboard.vhost_user.qemu import arguments, shared_memory
 
 log = logging.getLogger("vhost_user")
 

@@ -3,11 +3,11 @@
 import logging
 import os
 
-from tools.vhost_user.chain import scatter
-from tools.vhost_user.features import RING_PACKED
-from tools.vhost_user.memory import DriverError
-from tools.vhost_user.packed import PackedRing
-from tools.vhost_user.split import SplitRing
+from virtboard.vhost_user.chain import scatter
+from virtboard.vhost_user.features import RING_PACKED
+from virtboard.vhost_user.memory import DriverError
+from virtboard.vhost_user.packed import PackedRing
+from virtboard.vhost_user.split import SplitRing
 
 log = logging.getLogger("vhost_user")
 

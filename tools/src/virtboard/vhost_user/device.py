@@ -3,15 +3,15 @@
 import logging
 import threading
 
-from tools.vhost_user.features import (
+from virtboard.vhost_user.features import (
     EVENT_IDX,
     INDIRECT_DESC,
     NOTIFICATION_DATA,
     RING_PACKED,
     VERSION_1,
 )
-from tools.vhost_user.memory import DriverError
-from tools.vhost_user.queue import Queue
+from virtboard.vhost_user.memory import DriverError
+from virtboard.vhost_user.queue import Queue
 
 log = logging.getLogger("vhost_user")
 

@@ -1,6 +1,6 @@
 """A request as the device finds it, and the bytes in it."""
 
-from tools.vhost_user.memory import DriverError
+from virtboard.vhost_user.memory import DriverError
 
 # As many as QEMU takes: a table may be as long as RAM.
 _MOST_BUFFERS = 1024

@@ -5,9 +5,9 @@ import json
 import re
 from dataclasses import dataclass
 
-from tools import ROOT
+from virtboard import places
 
-FOLDER = ROOT / "boards"
+FOLDER = places.BOARDS
 
 NUMBER = re.compile(
     r"^#define (\w+)[ \t]+\(?(0[xX][0-9a-fA-F]+|[1-9]\d*|0)[uUlL]*\)?[ \t]*(?://.*)?$",

@@ -6,9 +6,9 @@ import select
 import socket
 from contextlib import suppress
 
-from tools.vhost_user import protocol
-from tools.vhost_user.memory import DriverError, Memory
-from tools.vhost_user.protocol import ProtocolError, Request
+from virtboard.vhost_user import protocol
+from virtboard.vhost_user.memory import DriverError, Memory
+from virtboard.vhost_user.protocol import ProtocolError, Request
 
 log = logging.getLogger("vhost_user")
 
@@ -126,7 +126,7 @@ class Connection:
             raise ProtocolError(
                 f"{count} regions of RAM in {len(table)} bytes and {len(message.fds)} files"
             )
-        self._memory = Memory(zip(protocol.REGION.iter_unpack(table), message.fds, strict=True))
+        self._memory = Memory(zip(protocol.REGION.iter_unpack(table), message.fds))
 
     def _queue(self, index):
         if index >= len(self._device.queues):

@@ -8,7 +8,7 @@ import subprocess
 import time
 from textwrap import dedent, indent
 
-from tools import qemu
+from virtboard import qemu
 
 TIMEOUT = 30  # seconds; generous, since it only ever passes when something is wrong
 RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"

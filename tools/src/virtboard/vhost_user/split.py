@@ -2,9 +2,9 @@
 
 import struct
 
-from tools.vhost_user.chain import Chain
-from tools.vhost_user.features import EVENT_IDX, INDIRECT_DESC
-from tools.vhost_user.memory import DriverError, fence
+from virtboard.vhost_user.chain import Chain
+from virtboard.vhost_user.features import EVENT_IDX, INDIRECT_DESC
+from virtboard.vhost_user.memory import DriverError, fence
 
 NEXT, WRITE, INDIRECT = 1, 2, 4
 NO_INTERRUPT = 1

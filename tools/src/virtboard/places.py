@@ -1,0 +1,21 @@
+"""Where the files are that boards are made of: in the wheel, or in a checkout."""
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+# What the wheel has of these, all in one folder.
+DATA = PACKAGE / "data"
+IS_WHEEL = DATA.is_dir()
+
+# Of a checkout: its root, and what was built there.
+ROOT = PACKAGE.parents[2]
+BUILD = ROOT / "build"
+
+# A folder a board, with its facts.
+BOARDS = DATA / "boards" if IS_WHEEL else ROOT / "boards"
+
+
+def firmware(board):
+    """Path of the firmware of `board`, an ELF file; a checkout may not have built it yet."""
+    return DATA / f"firmware/{board}.elf" if IS_WHEEL else BUILD / board / "firmware.elf"

@@ -1,8 +1,0 @@
-"""A VirtIO device in Python, behind a QEMU that runs real firmware: see README.md."""
-
-from tools.vhost_user.chain import gather, scatter
-from tools.vhost_user.device import Device
-from tools.vhost_user.qemu import arguments, shared_memory
-from tools.vhost_user.server import Server, run
-
-__all__ = ["Device", "Server", "arguments", "gather", "run", "scatter", "shared_memory"]
