@@ -12,11 +12,22 @@
 #include "script.h"
 
 // Where a script that QEMU loaded into RAM starts. It ends with a zero, as all RAM is to begin
-// with; without a script there is just that zero.
+// with; without a script there is just that zero. The words of sys.argv may be before it, each
+// between this byte and a zero.
 #define LOADED_SCRIPT ((const char *)(MICROPY_HW_RAM_BASE + MICROPY_HW_RAM_SIZE))
+#define ARGUMENT '\1'
+
+static const char *find_source(void) {
+    const char *text = LOADED_SCRIPT;
+    while (*text == ARGUMENT) {
+        text += strlen(text) + 1;
+    }
+    return text;
+}
 
 void *script_end(void) {
-    return (void *)(LOADED_SCRIPT + strlen(LOADED_SCRIPT) + 1);
+    const char *source = find_source();
+    return (void *)(source + strlen(source) + 1);
 }
 
 bool script_is_loaded(void) {
@@ -34,10 +45,21 @@ static mp_obj_t read_from_fw_cfg(void) {
     #endif
 }
 
-static void execute(const char *source, size_t len) {
-    mp_lexer_t *lexer = mp_lexer_new_from_str_len(MP_QSTR_script, source, len, 0);
+static void take_arguments(void) {
+    for (const char *text = LOADED_SCRIPT; *text == ARGUMENT; text += strlen(text) + 1) {
+        mp_obj_list_append(mp_sys_argv, mp_obj_new_str_from_cstr(text + 1));
+    }
+}
+
+// What a traceback calls the script: its first word, if it has one.
+static qstr name_of_loaded(void) {
+    return *LOADED_SCRIPT == ARGUMENT ? qstr_from_str(LOADED_SCRIPT + 1) : MP_QSTR_script;
+}
+
+static void execute(qstr name, const char *source, size_t len) {
+    mp_lexer_t *lexer = mp_lexer_new_from_str_len(name, source, len, 0);
     mp_parse_tree_t tree = mp_parse(lexer, MP_PARSE_FILE_INPUT);
-    mp_obj_t module = mp_compile(&tree, MP_QSTR_script, false);
+    mp_obj_t module = mp_compile(&tree, name, false);
     interrupt_char_of_program(CHAR_CTRL_C);
     mp_call_function_0(module);
     mp_handle_pending(true);
@@ -46,14 +68,16 @@ static void execute(const char *source, size_t len) {
 // Returns whether there was a script.
 static bool find_and_execute(void) {
     if (script_is_loaded()) {
-        execute(LOADED_SCRIPT, strlen(LOADED_SCRIPT));
+        take_arguments();
+        const char *source = find_source();
+        execute(name_of_loaded(), source, strlen(source));
         return true;
     }
     mp_obj_t source = read_from_fw_cfg();
     if (source != mp_const_none) {
         mp_buffer_info_t bytes;
         mp_get_buffer_raise(source, &bytes, MP_BUFFER_READ);
-        execute(bytes.buf, bytes.len);
+        execute(MP_QSTR_script, bytes.buf, bytes.len);
         return true;
     }
     return false;

@@ -55,7 +55,7 @@ def test_interrupt_ends_a_tight_loop(board):
 def test_soft_reset_forgets_and_goes_on(board):
     b = board()
     b.exec("x = 1")
-    assert b"soft reboot" in b.soft_reset()
+    assert b"soft reboot" in b.reset()
     with pytest.raises(BoardError, match="NameError"):
         b.exec("x")
 

@@ -116,7 +116,7 @@ def test_atexit_is_called_when_a_program_ends(boot):
         sys.atexit(save)
         print("runs")
     """)
-    b.soft_reset()
+    b.reset()
     assert b.exec("import os; print('ended' in os.listdir())") == "True\n"
 
 
@@ -125,7 +125,7 @@ def test_the_environment_lasts_until_a_soft_reset(board):
     show = "import os; print(os.getenv('HOME'), os.getenv('HOME', '/'))"
     assert b.exec(show) == "None /\n"
     assert b.exec("os.putenv('HOME', '/home'); os.unsetenv('none');" + show) == "/home /home\n"
-    b.soft_reset()
+    b.reset()
     assert b.exec(show) == "None /\n"
     b.exec("os.putenv('HOME', '/home'); os.unsetenv('HOME')")
     assert b.exec(show) == "None /\n"

@@ -179,7 +179,7 @@ def test_afterwards_it_is_as_if_it_never_was(board, end):
             with pytest.raises(BoardError, match="taken away"):
                 b.exec("nic.active()")
         else:
-            b.soft_reset()
+            b.reset()
             assert b.exec("import network; print(network.route())") == "[]\n"
 
 

@@ -43,7 +43,7 @@ def test_rtc_can_be_set_and_stays_so_through_a_soft_reset(board):
     b.exec("import machine\nmachine.RTC().datetime((2031, 2, 3, 0, 4, 5, 6, 500000))")
     said = "(2031, 2, 3, 0, 4, 5)\n"
     assert b.exec("print(machine.RTC().datetime()[:6])") == said
-    b.soft_reset()
+    b.reset()
     assert b.exec("import machine\nprint(machine.RTC().datetime()[:6])") == said
     assert b.exec("import time\nprint(time.localtime()[:4])") == "(2031, 2, 3, 4)\n"
 
@@ -213,7 +213,7 @@ def test_reset_causes(board):
     b = board()
     b.exec("import machine")
     assert b.exec("print(machine.reset_cause() == machine.PWRON_RESET)") == "True\n"
-    b.soft_reset()
+    b.reset()
     b.exec("import machine")
     assert b.exec("print(machine.reset_cause() == machine.SOFT_RESET)") == "True\n"
 

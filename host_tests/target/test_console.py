@@ -181,5 +181,5 @@ def test_a_soft_reset_ends_a_second_terminal(board):
     b = board()
     b.exec(TERMINAL)
     b.exec("os.dupterm(Terminal())")
-    b.soft_reset()
+    b.reset()
     assert b.exec("import os\nprint(os.dupterm(None))") == "None\n"

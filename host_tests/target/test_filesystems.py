@@ -177,7 +177,7 @@ def test_a_file_that_is_open_at_a_soft_reset_keeps_all_that_was_written(board, t
             for line in range(40 * n + 1):
                 file.write(b"line %d\\n" % line)
     """)
-    assert b"soft reboot" in b.soft_reset()
+    assert b"soft reboot" in b.reset()
     for n in range(3):
         printed = b.exec(f"print(open('/file{n}').read(), end='')")
         assert printed == "".join(f"line {line}\n" for line in range(40 * n + 1))

@@ -284,7 +284,7 @@ def test_dropped_files_lose_nothing(prepared, tmp_path, fs, cached):
         120,
     )
     assert printed == f"{[True] * 5}\n"
-    b.soft_reset()
+    b.reset()
     printed = b.exec(f"""
         import vfs
         import mpy_virtio as virtio

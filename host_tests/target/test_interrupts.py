@@ -143,7 +143,7 @@ def test_after_a_soft_reset_all_is_as_before(prepared, tmp_path, legacy):
             """)
             == "True\n"
         )
-        b.soft_reset()
+        b.reset()
         b.exec(HELPERS)
 
 

@@ -212,7 +212,7 @@ def test_handler_survives_garbage_collection(prepared):
 def test_gone_after_a_soft_reset(prepared, hard):
     for _ in range(5):
         prepared.exec(f"virt.irq(irq, handler, hard={hard})\nrequest()")
-        prepared.soft_reset()
+        prepared.reset()
         prepared.exec(SET_UP)
         assert prepared.exec("request()\ndrain()\ntime.sleep_ms(20)\nprint(calls)") == "0\n"
 

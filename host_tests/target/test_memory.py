@@ -141,7 +141,7 @@ def test_soft_reset_gives_back_what_was_added(board):
     before = int(b.exec("gc.collect()\nprint(gc.mem_free())"))
     for _ in range(3):
         b.exec("keep = [bytearray(1 << 20) for _ in range(40)]")
-        b.soft_reset()
+        b.reset()
     b.exec("import gc\nprint(gc.mem_free())")
     assert abs(int(b.exec("gc.collect()\nprint(gc.mem_free())")) - before) < 4096
 
@@ -308,4 +308,4 @@ def test_an_object_may_have_a_finaliser_of_its_own(board):
     lines = printed.splitlines()
     assert sorted(lines[:3]) == ["end of 0 [0]", "end of 0 [0]", "end of 1 [1]"]
     assert lines[3:] == ["kept 2"] + 4 * ["it is not of a class of the program's own"]
-    assert b.soft_reset().count(b"end of 2 [2]") == 1
+    assert b.reset().count(b"end of 2 [2]") == 1

@@ -246,7 +246,7 @@ def test_it_is_there_again_after_a_soft_reset(board):
     for _ in range(5):
         b.exec(CONNECT + "s = socket.socket(); s.bind(('', 80)); s.listen(1)")
         assert b.exec("print(nic.isconnected(), network.LAN() is nic)") == "True True\n"
-        b.soft_reset()
+        b.reset()
 
 
 def test_it_is_there_at_boot(board):

@@ -293,7 +293,7 @@ def test_a_soft_reset_ends_all_sockets(online):
             with socket.create_connection(("127.0.0.1", port), 30) as waiting:
                 waiting.sendall(b"hello")
                 b.exec("poller.register(listening); poller.poll(20000)")
-                b.soft_reset()
+                b.reset()
                 b.exec(CONNECT)
             said = b.exec(f"""
                 s = connected({other.port})

@@ -311,7 +311,7 @@ def test_mip_installs_all_or_nothing(online, tmp_path, package, updated, second,
         with pytest.raises(BoardError, match=error):
             b.finish()
         web_server.last.over.set()
-    b.soft_reset()
+    b.reset()
     said = b.exec(
         "import first, hashlib, os; print(first.second.value, sorted(os.listdir('/lib')))"
     )
@@ -327,7 +327,7 @@ def test_mip_updates_and_may_replace_a_built_in_module(online, tmp_path, updated
         files["/p/src/hashlib/__init__.py"] = b"from uhashlib import *\nmine = %d\n" % value
         with web_server(files) as url:
             b.exec(f"import mip; mip.install('{url}/p')")
-    b.soft_reset()
+    b.reset()
     said = b.exec("import hashlib, second; print(second.value, hashlib.mine, hashlib.sha256)")
     assert said == "2 2 <class 'sha256'>\n"
 

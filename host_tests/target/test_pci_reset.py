@@ -75,7 +75,7 @@ class Trace:
     def of_soft_reset(self, b):
         """What the port's C does at a soft reset of board `b`: all before Python looks at PCI."""
         before = len(self._path.read_text())
-        b.soft_reset()
+        b.reset()
         text = re.sub(r" vdev 0x\w+", "", self._path.read_text()[before:])
         return text.split("pci_cfg_write gpex-root 00:00.0")[0].splitlines()
 
@@ -84,7 +84,7 @@ def test_a_device_is_reset_and_reaches_no_memory(prepared):
     b = prepared(devices=[RNG])
     b.exec("place(find(0), WINDOW)")
     assert b.exec("show(find(0), WINDOW)") == "True 3\n"
-    b.soft_reset()
+    b.reset()
     b.exec(HELPERS)
     assert b.exec("show(find(0), WINDOW)") == "False 0\n"
 
@@ -123,7 +123,7 @@ def test_what_is_in_flight_does_not_land_in_the_new_heap(prepared):
             pass
         assert mem16[used + 2] < COUNT
     """)
-    b.soft_reset()
+    b.reset()
     printed = b.exec("""
         import time
         pattern = b"\\xa5" * 4096
@@ -173,7 +173,7 @@ def test_bus_numbers_that_make_no_sense(prepared, secondary):
         bridge(config({secondary}, 0), 1, 0)
         place(find(0), WINDOW)
     """)
-    b.soft_reset()
+    b.reset()
     b.exec(HELPERS)
     assert b.exec("show(find(0), WINDOW)") == "False 0\n"
 

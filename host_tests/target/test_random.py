@@ -14,7 +14,7 @@ def test_never_the_same_sequence(board, devices):
         b = board(devices=devices)
         for _ in range(2):
             said.update(b.exec(PRINT_RANDOM).split())
-            b.soft_reset()
+            b.reset()
     assert len(said) == 12
 
 

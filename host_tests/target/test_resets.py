@@ -94,7 +94,7 @@ def test_soft_resets_amid_requests_corrupt_nothing(board, tmp_path, legacy):
                 queue.start((header,), (bytearray(4096), bytearray(1)))
             assert queue.in_flight == 40 and machine.mem16[queue.state[2] + 2] < 20
         """)
-        assert b"soft reboot" in b.soft_reset()
+        assert b"soft reboot" in b.reset()
         assert (
             b.exec("""
                 import time

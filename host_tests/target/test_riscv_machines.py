@@ -107,7 +107,7 @@ def test_what_came_while_it_was_disabled_comes_later(prepared, variant):
         == "[0, 0]\n[1, 1]\n"
     )
     b.exec("request()\ndrain()\nvirt.irq(t.irq, handler)\nrequest()")
-    b.soft_reset()
+    b.reset()
     b.exec(HELPERS)
     assert b.exec("time.sleep_ms(20)\nprint(counts)\nrequest()\ndrain()") == "[0, 0]\n"
 

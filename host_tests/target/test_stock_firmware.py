@@ -130,7 +130,7 @@ def test_devices_on_pci(on_pci):
 def test_devices_on_pci_of_before_a_soft_reset_do_not_reach_memory(on_pci):
     is_master = "print(mpy_virtio.pci.functions()[1].read(4, 2) & 4)"
     assert on_pci.exec(f"disk = virtio.Block()\n{is_master}") == "4\n"
-    on_pci.soft_reset()
+    on_pci.reset()
     assert on_pci.exec("from machine import mem32\nprint(mem32[0x30010004] & 4)") == "4\n"
     on_pci.exec(PCI)
     assert on_pci.exec(is_master) == "0\n"
@@ -152,7 +152,7 @@ def test_a_wait_is_bounded_without_a_clock(stock):
 
 def test_devices_of_before_a_soft_reset_are_reset_at_the_import(stock):
     stock.exec("rng = virtio.Entropy(virtio.probe()[0])")
-    stock.soft_reset()
+    stock.reset()
     stock.exec("from machine import mem32")
     assert stock.exec("print(mem32[0x10006070])") != "0\n"
     stock.exec("import mpy_virtio")

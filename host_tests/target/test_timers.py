@@ -190,7 +190,7 @@ def test_timers_end_at_a_soft_reset(board, hard):
             time.sleep_ms(10)
         """)
         # They print until then, also in the middle of what says that the code has ended.
-        assert b"tick" in b.soft_reset()
+        assert b"tick" in b.reset()
         assert b.exec("import time\ntime.sleep_ms(30)\nprint('quiet')") == "quiet\n"
 
 
@@ -201,7 +201,7 @@ def test_soft_timers_go_on_after_a_soft_reset_amid_others(board):
             import machine
             timers = [machine.Timer(freq=f, callback=lambda t: None) for f in (7000, 9000, 11000)]
         """)
-        b.soft_reset()
+        b.reset()
         said = b.exec("""
             import machine, time
             called = []

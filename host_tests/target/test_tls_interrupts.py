@@ -111,7 +111,7 @@ def test_soft_resets_with_open_connections(online, server):
             half.setblocking(False)
             half.write(b"x")
         """)
-        online.soft_reset()
+        online.reset()
         online.exec(START)
         sizes.append(int(online.exec("print(used())")))
     assert max(sizes) - min(sizes) < 2000

@@ -429,7 +429,7 @@ def test_soft_resets_and_resets(start, format):
     code = "import mpy_virtio as virtio\nprint(virtio.Entropy().read(2))"
     for n in range(3):
         assert b.exec(code) == f"{bytes([n + 1] * 2)}\n"
-        b.soft_reset()
+        b.reset()
     b.start("import machine\nmachine.reset()")
     b.read_until(b">>> ")
     b._raw = False

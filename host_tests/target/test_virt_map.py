@@ -42,7 +42,7 @@ def test_configuration_of_pci_is_read(prepared, machine):
     is_there = not HAS_WINDOW or bool(machine)
     assert said == f"0x81b36\n0xffff\n0xffff\n0x8\n{is_there} True True\nTrue\n"
     where = b.exec("print(config)")
-    b.soft_reset()
+    b.reset()
     b.exec(HELPERS)
     assert b.exec("print(virt.map(ecam, size))") == where
     assert b.exec('print("{:#x}".format(machine.mem32[virt.map(ecam, 4)]))') == "0x81b36\n"

@@ -431,7 +431,7 @@ def test_a_soft_reset_during_a_put_leaves_the_old_file(guests):
         b.read_until(b"\r\n['file', 'file.part']\r\n>>> ")
         b.write(b"\x01")
         b.read_until(RAW_PROMPT)
-        b.soft_reset()
+        b.reset()
         assert b.exec("import os\nprint(os.listdir('/'))") == "['file']\n"
         guests.serve()
         guest = guests.at_the_prompt()

@@ -64,7 +64,7 @@ def score(board, text):
         if "invalid micropython decorator" not in error.traceback:
             raise
         said = "SKIP"
-    board.soft_reset()
+    board.reset()
     if said.startswith(("SKIP", "-1")):
         return None
     taken, count = said.split(None, 2)[:2]

@@ -108,7 +108,7 @@ def measure(name, rounds=ROUNDS):
         with Board(firmware.path_of(name), name, drives=drives, devices=[qemu.ENTROPY]) as board:
             free = int(board.exec("import gc\ngc.collect()\nprint(gc.mem_free())"))
             for _ in range(rounds):
-                board.soft_reset()
+                board.reset()
                 board.exec(_IMPORT)
                 for step, statement in _STEPS.items():
                     if step in _BEFORE:

@@ -46,7 +46,7 @@ class Reasons:
             return None
         if not code:
             return None
-        self._board.soft_reset()
+        self._board.reset()
         try:
             self._board.exec(as_native(code) if native else code)
         except BoardError as error:

@@ -1,18 +1,22 @@
 """A board running in QEMU, driven through its serial line and watched through QMP."""
 
 import json
+import re
 import select
 import signal
 import socket
 import subprocess
 import time
+from pathlib import Path
 from textwrap import dedent, indent
 
-from virtboard import qemu
+from virtboard import boards, places, qemu, values
+from virtboard.files import Files
 
 TIMEOUT = 30  # seconds; generous, since it only ever passes when something is wrong
 RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 CTRL_A, CTRL_C, CTRL_D = b"\x01", b"\x03", b"\x04"
+LINE_OR_END = re.compile(rb"\n|\x04")
 
 
 class BoardError(Exception):
@@ -36,17 +40,19 @@ class BoardEnded(BoardError, EOFError):
     """QEMU ended while more was wanted of it."""
 
 
-class Board:
-    """A board in QEMU, started by `with Board(firmware) as board:` and killed at its end.
+class Board(Files):
+    """A board in QEMU, started by `with Board() as board:` and killed at its end.
 
-    `options` are those of qemu.command. With `pty=True` the serial line is the pseudo-terminal
-    `board.pty`, for another program such as mpremote, and only `qmp`, `kill` and `wait` work
-    here. All `timeout` parameters are in seconds.
+    `firmware` is the path of another ELF file than the board's own. `options` are those of
+    qemu.command. With `pty=True` the serial line is the pseudo-terminal `board.pty`, for another
+    program such as mpremote, and only `qmp`, `kill` and `wait` work here. All `timeout`
+    parameters are in seconds.
     """
 
-    def __init__(self, firmware, name="VIRT_RV32", *, pty=False, extra=(), **options):
+    def __init__(self, firmware=None, name="VIRT_RV32", *, pty=False, extra=(), **options):
+        self.facts = boards.load(name)
         self.output = bytearray()  # all that the board has sent
-        self._taken = 0  # how much of it read_until has given out
+        self._taken = 0  # how much of it has been given out
         self._raw = False
         # QEMU's ends of both lines are open before it starts, so nothing sent gets lost.
         self._serial, serial = socket.socketpair()
@@ -60,10 +66,16 @@ class Board:
             *extra,
         ]
         self._process = subprocess.Popen(
-            qemu.command(name, firmware, serial="chardev:serial", extra=extra, **options),
+            qemu.command(
+                name,
+                firmware or places.firmware(name),
+                serial="chardev:serial",
+                extra=extra,
+                **options,
+            ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            pass_fds=[serial.fileno(), monitor.fileno()],
+            pass_fds=[serial.fileno(), monitor.fileno(), *qemu.open_files(options)],
         )
         serial.close()
         monitor.close()
@@ -75,6 +87,10 @@ class Board:
         self.kill()
         self._serial.close()
         self._monitor.close()
+
+    def fileno(self):
+        """Number of the file that select() can wait on for what the board sends."""
+        return self._serial.fileno()
 
     @property
     def pid(self):
@@ -94,6 +110,36 @@ class Board:
         """
         self.start(code, timeout)
         return self.finish(timeout)
+
+    def eval(self, expression, timeout=TIMEOUT):
+        """Return the value that the board has for `expression`, if its repr says what it is.
+
+        That are numbers, text, bytes, None, and tuples, lists, dictionaries and sets of these; a
+        bytearray comes as bytes. Raises ValueError with the repr of anything else.
+        """
+        # What the expression prints comes before the last of these marks.
+        code = f"(lambda text: print('\\0', text, sep='', end=''))(repr({expression}))"
+        said = self.exec(code, timeout)
+        return values.parse(said.rpartition("\0")[2], expression)
+
+    def run(self, path, *arguments, timeout=TIMEOUT):
+        """Run the host's Python file `path` on the board, and return what it printed.
+
+        `arguments` become sys.argv[1:]. Raises BoardError as exec() does; the traceback names the
+        file and its lines.
+        """
+        self.start_file(path, *arguments, timeout=timeout)
+        return self.finish(timeout)
+
+    def start_file(self, path, *arguments, timeout=TIMEOUT):
+        """Have the board begin to run a file as run() does; `finish` gets what becomes of it."""
+        name = str(path)
+        source = Path(path).read_text(encoding="utf-8")
+        self.start(
+            f"import sys; sys.argv[:] = {[name, *map(str, arguments)]!r}; del sys\n"
+            f"exec(compile({source!r}, {name!r}, 'exec'))",
+            timeout,
+        )
 
     def start(self, code, timeout=TIMEOUT):
         """Have the board begin to run `code`; `finish` gets what becomes of it."""
@@ -122,6 +168,15 @@ class Board:
         start, self._taken = self._taken, end
         return bytes(self.output[start:end])
 
+    def read_bytes(self, count, timeout=TIMEOUT):
+        """Return the next `count` bytes that the board sends, where read_until() ended."""
+        deadline = time.monotonic() + timeout
+        while len(self.output) - self._taken < count:
+            self._exchange(deadline, f"waiting for {count} bytes")
+        start = self._taken
+        self._taken += count
+        return bytes(self.output[start : self._taken])
+
     def write(self, data, timeout=TIMEOUT):
         """Type the bytes `data`, at the pace at which the board takes them."""
         deadline = time.monotonic() + timeout
@@ -132,8 +187,11 @@ class Board:
         """Type Ctrl-C."""
         self.write(CTRL_C)
 
-    def soft_reset(self, timeout=TIMEOUT):
-        """Restart MicroPython, without main.py; return the bytes the board sent on the way."""
+    def reset(self, timeout=TIMEOUT):
+        """Restart MicroPython, a soft reset without main.py.
+
+        Returns the bytes that the board sent on the way.
+        """
         self._enter_raw_repl(timeout)
         self.write(CTRL_D, timeout)
         return self.read_until(RAW_PROMPT, timeout)
@@ -165,6 +223,16 @@ class Board:
         """Take what has come on the serial line, without waiting for more."""
         while select.select([self._serial], [], [], 0)[0]:
             self._exchange(time.monotonic() + TIMEOUT, "taking what came")
+
+    def forget(self):
+        """Return the bytes that came since read_until() or forget() gave out some, and drop all.
+
+        So the output of a board that prints for ever needs no more and more memory.
+        """
+        new = bytes(self.output[self._taken :])
+        self.output.clear()
+        self._taken = 0
+        return new
 
     def kill(self):
         """Cut the power: end QEMU at once."""
@@ -199,6 +267,13 @@ class Board:
         deadline = time.monotonic() + timeout
         while self._find(b">>> ", 0) is None:
             self._exchange(deadline, "waiting for the first prompt")
+
+    def _next_line(self, timeout=TIMEOUT):
+        """The next line that the running code prints; empty at its end."""
+        line = self.read_until(LINE_OR_END, timeout)
+        if line.endswith(CTRL_D):
+            self._taken -= 1  # it is finish() that takes the end
+        return line.strip(b"\r\n" + CTRL_D)
 
     def _find(self, what, start):
         """Index of the end of `what` in the output from `start` on, or None."""

@@ -15,6 +15,9 @@ BUILD = ROOT / "build"
 # A folder a board, with its facts.
 BOARDS = DATA / "boards" if IS_WHEEL else ROOT / "boards"
 
+# How a disk of 32 MiB with an empty FAT file system begins; the rest of it are zeros.
+BLANK = DATA / "blank.img" if IS_WHEEL else BUILD / "blank.img"
+
 
 def firmware(board):
     """Path of the firmware of `board`, an ELF file; a checkout may not have built it yet."""

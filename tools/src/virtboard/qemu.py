@@ -27,7 +27,8 @@ class Lacking(SystemExit):
 class Drive:
     """A disk: its image, and the virtio-blk device that shows it to the board.
 
-    `path` is a file, or what else QEMU's `file=` takes, such as "blkdebug:rules.txt:disk.img".
+    `path` is a file, or what else QEMU's `file=` takes, such as "blkdebug:rules.txt:disk.img"; it
+    may be a file object that is open, too, which needs no name.
     `options` are properties of the device ("event_idx=off"), `drive_options` those of its back
     end ("aio=io_uring"), separated by commas as QEMU has them. `device` is the kind of device.
     """
@@ -41,7 +42,7 @@ class Drive:
 
     def arguments(self, name):
         """Arguments that add this disk to a machine; `name` is its own there."""
-        drive = [f"file={escape(self.path)}", "if=none", f"format={self.format}", f"id={name}"]
+        drive = [f"file={escape(path_of(self.path))}", "if=none", f"format={self.format}", f"id={name}"]
         if self.readonly:
             drive.append("readonly=on")
         device = [self.device, f"drive={name}"]
@@ -115,7 +116,7 @@ def command(
     `serial` is what QEMU's -serial takes: "mon:stdio", "chardev:name", ... `legacy` makes the
     VirtIO devices version 1. `drives` are Drive objects and `devices` strings for -device; the
     first of all, drives before devices, takes the highest slot. `memory` is a size as -m takes
-    it. `script` is the path of a file that the board runs in place of its REPL. `network` is a
+    it. `script` is a file, a path or a file object, that the board runs in place of its REPL. `network` is a
     Network. `qemu` is 10 for a QEMU that is at least as new, whatever QEMU= says. `extra` is
     appended as it is. Raises SystemExit when RING= or BUS= makes no sense, and Lacking where the
     board has no device tree, from which the firmware knows the size of memory, and PCI, and where
@@ -144,7 +145,7 @@ def command(
         line += network.arguments(random_mac())
     if script:
         address = f"{script_address(board):#x}"
-        line += ["-device", f"loader,file={escape(script)},addr={address},force-raw=on"]
+        line += ["-device", f"loader,file={escape(path_of(script))},addr={address},force-raw=on"]
     line = on_bus([*line, *extra], bus())
     if (bus() or has_pci_devices(line)) and not facts.has_device_tree:
         asked = f"BUS={' '.join(bus())}: " if bus() else ""
@@ -243,6 +244,17 @@ def script_address(board):
     """Where the firmware of `board` looks for a script: right behind the RAM that it uses."""
     facts = boards.load(board)
     return facts.number("MICROPY_HW_RAM_BASE") + facts.number("MICROPY_HW_RAM_SIZE")
+
+
+def path_of(file):
+    """A path by which QEMU opens `file`, which is one, or a file object that QEMU inherits."""
+    return f"/dev/fd/{file.fileno()}" if hasattr(file, "fileno") else file
+
+
+def open_files(options):
+    """Numbers of the files that QEMU has to inherit for these options of command()."""
+    files = [drive.path for drive in options.get("drives", ())] + [options.get("script")]
+    return [file.fileno() for file in files if hasattr(file, "fileno")]
 
 
 def escape(value):
