@@ -48,6 +48,19 @@ def make_fat(path, size_mib, files=None, sector_size=512, cluster_size=None):
     part.rename(path)
 
 
+def make_blank_start(path, size_mib=32):
+    """Make the file `path`: a FAT image of `size_mib` MiB up to the zeros that it ends with.
+
+    It is the same to the byte each time.
+    """
+    path = Path(path)
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder, "image")
+        make_blank(image, size_mib)
+        _run("mkfs.vfat", "--invariant", "-n", "MICROPYTHON", "-s", "64", image)
+        path.write_bytes(image.read_bytes().rstrip(b"\0"))
+
+
 def copy_tree(folder, image):
     """Copy all that is in the host's `folder` to the root of the FAT file system in `image`."""
     if entries := sorted(Path(folder).iterdir()):

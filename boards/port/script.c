@@ -8,6 +8,7 @@
 #include "py/mphal.h"
 #include "shared/readline/readline.h"
 #include "at_exit.h"
+#include "hardware.h"
 #include "interrupt_char.h"
 #include "script.h"
 
@@ -16,6 +17,10 @@
 // between this byte and a zero.
 #define LOADED_SCRIPT ((const char *)(MICROPY_HW_RAM_BASE + MICROPY_HW_RAM_SIZE))
 #define ARGUMENT '\1'
+
+// Who passes words on types for the script, too. Keys that come before the UART is set up are lost,
+// so it waits for this character, which nobody else sees.
+#define XON "\x11"
 
 static const char *find_source(void) {
     const char *text = LOADED_SCRIPT;
@@ -46,6 +51,9 @@ static mp_obj_t read_from_fw_cfg(void) {
 }
 
 static void take_arguments(void) {
+    if (*LOADED_SCRIPT == ARGUMENT) {
+        uart_write(XON, 1);
+    }
     for (const char *text = LOADED_SCRIPT; *text == ARGUMENT; text += strlen(text) + 1) {
         mp_obj_list_append(mp_sys_argv, mp_obj_new_str_from_cstr(text + 1));
     }

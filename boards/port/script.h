@@ -8,6 +8,8 @@
 // Runs the script that QEMU was given and ends QEMU with its exit status. Returns if there is
 // none. QEMU takes a script in one of two ways:
 //   -device loader,file=x.py,force-raw=on,addr=<the end of the firmware's RAM>
+//       (before the script the words of sys.argv may stand, each between a byte 1 and a zero; the
+//       firmware then sends an XON when the script may be typed to)
 //   -fw_cfg name=opt/micropython/script,file=x.py  (where the machine has that; on RISC-V from
 //       QEMU 8.0 on)
 void script_run(void);

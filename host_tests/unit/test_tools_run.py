@@ -1,50 +1,44 @@
-"""What `make run` prints of a script's output."""
-
-import io
+"""What `make run` has the command do."""
 
 import pytest
 
-from tools import run
+from tools import BOARD, run
 
 
-class Pieces:
-    """A stream that gives `data` in pieces of one size, as a pipe may."""
-
-    def __init__(self, data, size):
-        self.pieces = [data[i : i + size] for i in range(0, len(data), size)]
-
-    def read1(self):
-        return self.pieces.pop(0) if self.pieces else b""
-
-
-@pytest.mark.parametrize("size", [1, 2, 3, 100])
-def test_line_ends_become_the_hosts_wherever_a_piece_ends(size):
-    target = io.BytesIO()
-    run.copy_with_host_line_ends(Pieces(b"one\r\ntwo\r 50%\r\r\n\nend\r", size), target)
-    assert target.getvalue() == b"one\ntwo\r 50%\r\n\nend\r"
+@pytest.fixture(autouse=True)
+def disks(monkeypatch, tmp_path):
+    """The demonstration disks, neither of which is there yet."""
+    disks = tmp_path / "one.img", tmp_path / "two.img"
+    monkeypatch.setattr(run, "DEMO_DISK", disks[0])
+    monkeypatch.setattr(run, "SECOND_DEMO_DISK", disks[1])
+    return disks
 
 
-def test_a_file_that_is_not_there_is_named_with_its_variable(monkeypatch):
-    monkeypatch.setenv("DISK", "nowhere.img")
-    with pytest.raises(SystemExit, match="DISK=nowhere.img"):
-        run.file_named_by("DISK")
+def test_a_prompt_on_a_terminal_and_else_the_demonstration(disks):
+    prompt = ["repl", f"--board={BOARD}", f"--disk={disks[0]}"]
+    assert run.command({}, is_terminal=True) == prompt
+    demonstration = ["run", *prompt[1:], str(run.ROOT / "examples/demo.py")]
+    assert run.command({}, is_terminal=False) == demonstration
 
 
-def test_an_empty_script_is_one_that_qemu_loads(monkeypatch, tmp_path):
-    monkeypatch.setattr(run, "BUILD", tmp_path)
-    empty, full = tmp_path / "nothing.py", tmp_path / "x.py"
-    empty.touch()
-    full.write_text("1")
-    assert run.loadable(empty).read_text() == "\n"
-    assert run.loadable(full) == full
-    assert run.loadable(None) is None
+def test_each_variable_is_an_option():
+    variables = {
+        "SCRIPT": "x.py",
+        "DISK": "d.img",
+        "NET": "user",
+        "FORWARD": "8080:80 2222:22",
+        "MEM": "1G",
+        "QEMU_ARGS": "-snapshot",
+        "SAFE": "1",
+        "GDB": "0",
+    }
+    assert run.command(variables, is_terminal=True) == [
+        *("run", f"--board={BOARD}", "--disk=d.img", "--net=user", "--memory=1G"),
+        *("--qemu-args=-snapshot", "--forward=8080:80", "--forward=2222:22", "--safe", "x.py"),
+    ]
 
 
-def test_a_board_that_joins_another_has_a_disk_of_its_own(monkeypatch, tmp_path):
-    monkeypatch.setattr(run, "BUILD", tmp_path)
-    monkeypatch.setattr(run, "DEMO_DISK", tmp_path / "one.img")
-    monkeypatch.setattr(run, "SECOND_DEMO_DISK", tmp_path / "two.img")
-    for net, name in (("", "one.img"), ("listen:1", "one.img"), ("join:1", "two.img")):
-        monkeypatch.setenv("NET", net)
-        image = run.demo_disk()
-        assert image == tmp_path / name and image.stat().st_size == 32 << 20
+def test_a_board_that_joins_another_has_a_disk_of_its_own(disks):
+    for net, image in (("", disks[0]), ("listen:1", disks[0]), ("join:1", disks[1])):
+        assert run.demo_disk({"NET": net}) == image
+        assert image.stat().st_size == 32 << 20

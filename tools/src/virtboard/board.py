@@ -247,6 +247,10 @@ class Board(Files):
         """Let QEMU go on after pause()."""
         self._process.send_signal(signal.SIGCONT)
 
+    def is_running(self):
+        """Whether QEMU has not ended yet."""
+        return self._process.poll() is None
+
     def wait(self, timeout=TIMEOUT):
         """Wait until QEMU ends by itself and return its exit status."""
         deadline = time.monotonic() + timeout

@@ -22,10 +22,9 @@ vfs.Vfs{kind}.mkfs(mpy_virtio.Block())
 """
 
 MOUNT = """
-import os, vfs, mpy_virtio
-for one in vfs.mount():
-    vfs.umount(one[1])
-vfs.mount(mpy_virtio.Block(), "/")
+import vfs, mpy_virtio
+if not any(path == "/" for _, path in vfs.mount()):
+    vfs.mount(mpy_virtio.Block(), "/")
 """
 
 # What the firmware takes for: neither boot.py nor main.py of the disk.
@@ -64,20 +63,21 @@ def drive(image):
     return qemu.Drive(path, format="qcow2" if start == QCOW2 else "raw")
 
 
-def make(image, size, kind="fat", board="VIRT_RV32"):
+@contextmanager
+def made(image, size, kind="fat", board="VIRT_RV32"):
     """Make the image `image` of `size` bytes with an empty file system: "fat" or "littlefs".
 
-    It appears when it is complete. Raises FileExistsError rather than replace a file.
+    The `with` block gets the path of what is to become the image at its end. Raises
+    FileExistsError rather than replace a file.
     """
     image = Path(image)
-    if image.exists():
-        raise FileExistsError(f"{image}: there is such a file already")
     part = image.with_name(image.name + ".part")
     try:
         with part.open("wb") as file:
             file.truncate(size)
         with Board(name=board, drives=[qemu.Drive(part)]) as one:
             one.exec(MAKE.format(kind=KINDS[kind]))
+        yield part
         os.link(part, image)
     finally:
         part.unlink(missing_ok=True)

@@ -18,6 +18,9 @@ BOARDS = DATA / "boards" if IS_WHEEL else ROOT / "boards"
 # How a disk of 32 MiB with an empty FAT file system begins; the rest of it are zeros.
 BLANK = DATA / "blank.img" if IS_WHEEL else BUILD / "blank.img"
 
+# Stubs of the modules that boards have.
+STUBS = PACKAGE / "typings"
+
 
 def firmware(board):
     """Path of the firmware of `board`, an ELF file; a checkout may not have built it yet."""

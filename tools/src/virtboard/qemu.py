@@ -42,7 +42,8 @@ class Drive:
 
     def arguments(self, name):
         """Arguments that add this disk to a machine; `name` is its own there."""
-        drive = [f"file={escape(path_of(self.path))}", "if=none", f"format={self.format}", f"id={name}"]
+        file = escape(path_of(self.path))
+        drive = [f"file={file}", "if=none", f"format={self.format}", f"id={name}"]
         if self.readonly:
             drive.append("readonly=on")
         device = [self.device, f"drive={name}"]
@@ -116,11 +117,11 @@ def command(
     `serial` is what QEMU's -serial takes: "mon:stdio", "chardev:name", ... `legacy` makes the
     VirtIO devices version 1. `drives` are Drive objects and `devices` strings for -device; the
     first of all, drives before devices, takes the highest slot. `memory` is a size as -m takes
-    it. `script` is a file, a path or a file object, that the board runs in place of its REPL. `network` is a
-    Network. `qemu` is 10 for a QEMU that is at least as new, whatever QEMU= says. `extra` is
-    appended as it is. Raises SystemExit when RING= or BUS= makes no sense, and Lacking where the
-    board has no device tree, from which the firmware knows the size of memory, and PCI, and where
-    it has fewer slots than VirtIO devices on MMIO.
+    it. `script` is a file, a path or a file object, that the board runs in place of its REPL.
+    `network` is a Network. `qemu` is 10 for a QEMU that is at least as new, whatever QEMU= says.
+    `extra` is appended as it is. Raises SystemExit when RING= or BUS= makes no sense, and Lacking
+    where the board has no device tree, from which the firmware knows the size of memory, and PCI,
+    and where it has fewer slots than VirtIO devices on MMIO.
     """
     facts = boards.load(board)
     if memory and not facts.has_device_tree:

@@ -1,0 +1,212 @@
+"""The options that say which board there is, and what is on it."""
+
+import os
+import shlex
+import socket
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from virtboard import boards, emulators, images, places, qemu
+
+# Stopped before the first instruction, with GDB's protocol on TCP port 1234.
+WAIT_FOR_GDB = ("-S", "-s")
+
+# e_machine of an ELF file, by folders of boards/arch.
+ELF_MACHINES = {"arm": 40, "aarch64": 183, "riscv": 243}
+
+
+class Usage(ValueError):
+    """The command line makes no sense, or this machine lacks what it asks for."""
+
+
+def add_options(parser, defaults):
+    """Add the options; `defaults` are those of virtboard.settings."""
+    group = parser.add_argument_group("the board")
+    add_board_option(group, defaults)
+    group.add_argument("--firmware", metavar="ELF", help="another firmware than the board's own")
+    group.add_argument("--memory", metavar="SIZE", help="size of RAM, such as 512M")
+    group.add_argument(
+        "--disk",
+        metavar="IMAGE",
+        help="its disk, which is kept; without one there is an empty disk of 32 MiB that is gone"
+        " at the end; `none` is no disk",
+    )
+    group.add_argument(
+        "--put",
+        metavar="PATH[:TARGET]",
+        action="append",
+        default=[],
+        help="copy a file or folder to the disk first",
+    )
+    group.add_argument(
+        "--net",
+        help="`user` (it reaches what this machine reaches; the default), `none`, or for two"
+        " boards on one cable `listen:PORT` and `join:PORT`",
+    )
+    group.add_argument(
+        "--forward",
+        metavar="HOST:BOARD",
+        action="append",
+        help="make a port of the board a port of this machine, such as 8080:80",
+    )
+    group.add_argument("--bus", help="`pci` to have the devices on PCI, not on MMIO")
+    group.add_argument("--ring", help="`packed`, `in_order` or both: what the devices offer")
+    group.add_argument("--qemu", metavar="10", type=int, help="at least this release of QEMU")
+    group.add_argument("--safe", action="store_true", help="run neither boot.py nor main.py")
+    group.add_argument("--gdb", action="store_true", help="wait for a debugger on port 1234")
+    group.add_argument(
+        "--qemu-args", metavar="TEXT", type=shlex.split, help="more arguments for QEMU"
+    )
+    for key, value in defaults.items():
+        if key not in ("board", "timeout"):
+            parser.set_defaults(**{key.replace("-", "_"): value})
+
+
+def shown(path):
+    """`path` as short as it can be written from the current folder."""
+    path, here = Path(path).resolve(), Path.cwd()
+    return path.relative_to(here) if here in path.parents else path
+
+
+def tell_debugger(firmware):
+    """Say how a debugger is attached."""
+    commands = f"    gdb-multiarch {shown(firmware)}\n    target remote :1234"
+    print(f"waiting for a debugger:\n{commands}", file=sys.stderr, flush=True)
+
+
+def add_board_option(parser, defaults):
+    """Add the option that says which board; `defaults` are those of virtboard.settings."""
+    board = os.environ.get("BOARD") or defaults.get("board", "VIRT_RV32")
+    parser.add_argument(
+        "--board",
+        default=board,
+        metavar="NAME",
+        help=f"one of {', '.join(boards.names())}; {board} unless told otherwise",
+    )
+
+
+class Machine:
+    """What the options ask for, as `with Machine(chosen) as machine:`.
+
+    `name` is the board, `disk` says which disk it has, and `firmware` and `options` are what Board
+    and qemu.command take. Raises Usage.
+    """
+
+    def __init__(self, chosen):
+        choose_qemu(chosen)
+        self.name = check_machine(chosen)
+        self.firmware = check_firmware(chosen.firmware, boards.load(self.name))
+        self._stack = ExitStack()
+        disk = self._choose_disk(chosen.disk)
+        self.options = {
+            "drives": [drive(disk)] if disk else [],
+            "devices": [qemu.ENTROPY],
+            "network": network(chosen),
+            "memory": chosen.memory,
+            "extra": [
+                *(WAIT_FOR_GDB if chosen.gdb else ()),
+                *(images.SAFE_MODE if chosen.safe else ()),
+                *(chosen.qemu_args or ()),
+            ],
+        }
+        put_all(chosen.put, disk, self.name)
+        if chosen.gdb:
+            tell_debugger(self.firmware)
+
+    def _choose_disk(self, disk):
+        """The path or file object of the disk; None for none. `self.disk` becomes its name."""
+        if disk == "none":
+            self.disk = "no disk"
+            return None
+        if disk:
+            self.disk = f"disk {shown(disk)}"
+            return disk
+        self.disk = "a new disk"
+        return self._stack.enter_context(images.blank())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._stack.close()
+
+
+def check_machine(chosen):
+    """The name of the chosen board, if this machine has a QEMU for it. Raises Usage."""
+    emulators.check(check_board(chosen.board))
+    return chosen.board
+
+
+def check_board(name):
+    """The Facts of the board `name`. Raises Usage."""
+    if name not in boards.names():
+        raise Usage(f"{name}: there is no such board; there are {', '.join(boards.names())}")
+    return boards.load(name)
+
+
+def choose_qemu(chosen):
+    """Have the command line mean what the environment would."""
+    for variable, value in (("BUS", chosen.bus), ("RING", chosen.ring), ("QEMU", chosen.qemu)):
+        if value:
+            os.environ[variable] = str(value)
+
+
+def check_firmware(path, facts):
+    """The path of the firmware to run on the board of these Facts. Raises Usage."""
+    path = Path(path or places.firmware(facts.name))
+    if not path.is_file():
+        raise Usage(f"{path}: there is no such firmware")
+    with path.open("rb") as file:
+        header = file.read(20)
+    if header[:4] != b"\x7fELF":
+        raise Usage(f"{path}: it is no ELF file")
+    bits, machine = 32 * header[4], int.from_bytes(header[18:20], "little")
+    if (bits, machine) != (facts.bits, ELF_MACHINES.get(facts.arch, machine)):
+        raise Usage(f"{path}: it is not for the CPU of {facts.name}")
+    return path
+
+
+def drive(disk):
+    """The qemu.Drive of a disk. Raises Usage."""
+    try:
+        return images.drive(disk)
+    except images.NoImage as error:
+        raise Usage(error) from None
+
+
+def network(chosen):
+    """The qemu.Network that the options ask for. Raises Usage."""
+    forward = chosen.forward or []
+    try:
+        found = qemu.Network.parse(chosen.net or "user", " ".join(forward))
+    except ValueError as error:
+        raise Usage(error) from None
+    for pair in forward:
+        check_port(int(pair.partition(":")[0]))
+    return found
+
+
+def check_port(number):
+    """Raise Usage unless a program can listen on this TCP port of this machine."""
+    try:
+        with socket.socket() as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(("127.0.0.1", number))
+    except (OSError, OverflowError) as error:
+        raise Usage(f"port {number} of this machine cannot be had: {error}") from None
+
+
+def put_all(pairs, disk, board):
+    """Copy what `--put` names to the disk. Raises Usage where there is nothing to copy."""
+    if not pairs:
+        return
+    if not disk:
+        raise Usage("--put needs a disk")
+    for pair in pairs:
+        if not Path(pair.partition(":")[0]).exists():
+            raise Usage(f"{pair.partition(':')[0]}: there is no such file or folder")
+    with images.opened(disk, board) as one:
+        for pair in pairs:
+            path, _, target = pair.partition(":")
+            one.put(path, target or "/" + Path(path).resolve().name)
