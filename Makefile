@@ -17,6 +17,8 @@
 # make test        checks the style and runs every test; make unit those that need no QEMU
 #   ALL=1          on all four boards also what is alike on them, which two do for otherwise
 # make firmware    builds build/$BOARD/firmware.elf
+# make wheel       builds the host's library, with the firmwares of all boards in it, to be installed
+#   anywhere with pip: dist/*.whl
 # make conformance runs MicroPython's own test suite on a board, and fails if one of them fails
 # make bench       measures a board beside a bare-metal C program; the figures are in
 #                  build/bench.json, too
@@ -63,7 +65,7 @@ BUT_STRESS = $(if $(ALL),,--ignore=host_tests/target/test_stress.py)
 # Legacy devices have no packed rings.
 ON_RINGS = build/venv/bin/python -m pytest $(TWO_AT_ONCE) -k "not legacy"
 
-.PHONY: run test unit firmware conformance bench cuts stress integrity stock clean
+.PHONY: run test unit firmware wheel conformance bench cuts stress integrity stock clean
 
 run:
 	@$(PYTHON) -m tools.packages run
@@ -101,6 +103,10 @@ firmware:
 	@$(PYTHON) -m tools.packages run
 	@$(PYTHON) -m tools.firmware
 
+wheel:
+	@$(PYTHON) -m tools.packages wheel
+	@$(PYTHON) -m tools.wheel
+
 conformance:
 	@$(PYTHON) -m tools.packages network
 	@$(PYTHON) -m tools.packages unit
@@ -127,4 +133,4 @@ stock:
 	@$(PYTHON) -m tools.firmware stock
 
 clean:
-	rm -rf build
+	rm -rf build dist

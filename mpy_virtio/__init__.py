@@ -17,7 +17,7 @@ if sys.byteorder != "little":
 
 from mpy_virtio import port
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Name, and the module that has it. A tuple, which is not on the heap of a firmware.
 _LAZY = (

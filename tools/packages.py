@@ -1,6 +1,7 @@
 """What the project needs of the machine, and how to get what is missing.
 
-`python3 -m tools.packages run` (or `network`, `test`, `unit`) installs what that goal lacks.
+`python3 -m tools.packages run` (or `network`, `test`, `unit`, `wheel`) installs what that goal
+lacks.
 """
 
 import importlib.util
@@ -32,6 +33,7 @@ COMMON = {
 CERTIFICATES = {"openssl": "openssl"}
 TEST = {"tcpdump": "tcpdump"}
 ON_ONE_BOARD = ("run", "network")
+ON_ALL_BOARDS = ("test", "wheel")
 
 
 def find(name):
@@ -44,13 +46,14 @@ def find(name):
 def missing(goal, board):
     """Debian packages that this machine lacks for `goal`.
 
-    That is "run" on `board`, "network", which is "run" and to make certificates, "test" or "unit".
+    That is "run" on `board`, "network", which is "run" and to make certificates, "test", "wheel",
+    or "unit".
     """
     needs = {}
     if goal in ON_ONE_BOARD:
         needs = COMMON | boards.load(board).packages | (CERTIFICATES if goal == "network" else {})
-    elif goal == "test":
-        needs = COMMON | CERTIFICATES | TEST
+    elif goal in ON_ALL_BOARDS:
+        needs = COMMON | (CERTIFICATES | TEST if goal == "test" else {})
         for name in boards.names():
             needs |= boards.load(name).packages
     packages = {package for name, package in needs.items() if not find(name)}

@@ -1,4 +1,4 @@
-"""What is known of a board: what its folder, boards/NAME, says."""
+"""What is known of a board: what its folder, boards/NAME, says, or what the wheel has of that."""
 
 import functools
 import json
@@ -55,7 +55,15 @@ class Facts:
 
 def names():
     """Names of the boards that the project has a port for."""
+    if places.IS_WHEEL:
+        return sorted(kept())
     return sorted(path.parent.name for path in FOLDER.glob("*/mpconfigboard.mk"))
+
+
+@functools.cache
+def kept():
+    """What the wheel has of the boards: of each, by its name, a dictionary that makes its Facts."""
+    return json.loads(places.FACTS.read_text())
 
 
 @functools.cache
@@ -67,6 +75,9 @@ def load(name):
     """
     if name not in names():
         raise SystemExit(f"BOARD={name}: no such board; there are {', '.join(names())}")
+    if places.IS_WHEEL:
+        fields = kept()[name]
+        return Facts(**{**fields, "arguments": tuple(fields["arguments"])})
     described = read_description(name)
     arch, bits = read_makefile(name)
     header = text_of(name, "mpconfigboard.h")

@@ -12,8 +12,12 @@ IS_WHEEL = DATA.is_dir()
 ROOT = PACKAGE.parents[2]
 BUILD = ROOT / "build"
 
-# A folder a board, with its facts.
-BOARDS = DATA / "boards" if IS_WHEEL else ROOT / "boards"
+# A folder a board, with its facts; the wheel has those of all boards in a file.
+BOARDS = ROOT / "boards"
+FACTS = DATA / "boards.json"
+
+# The folder of mpy_virtio, the package for boards.
+LIBRARY = DATA / "lib" if IS_WHEEL else ROOT
 
 # How a disk of 32 MiB with an empty FAT file system begins; the rest of it are zeros.
 BLANK = DATA / "blank.img" if IS_WHEEL else BUILD / "blank.img"
