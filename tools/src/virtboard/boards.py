@@ -62,7 +62,7 @@ def names():
 
 @functools.cache
 def kept():
-    """What the wheel has of the boards: of each, by its name, a dictionary that makes its Facts."""
+    """What the wheel has of the boards: of each, by its name, what its Facts are made of."""
     return json.loads(places.FACTS.read_text())
 
 

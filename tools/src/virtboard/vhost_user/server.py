@@ -12,6 +12,7 @@ import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from virtboard import places
 from virtboard.vhost_user.connection import Connection
 from virtboard.vhost_user.protocol import ProtocolError
 from virtboard.vhost_user.qemu import arguments, shared_memory
@@ -22,6 +23,8 @@ _REASONS = {
     errno.EADDRINUSE: "Another program listens there, or there is a file that is no socket",
     errno.ENAMETOOLONG: "The path of a socket has 107 bytes at most",
 }
+
+START_BOARD = "mpy-virtio repl --qemu-args=" if places.IS_WHEEL else "make run QEMU_ARGS="
 
 # Seconds until QEMU has to have sent the rest of a message.
 PATIENCE = 10
@@ -188,6 +191,6 @@ def run(device, path):
     """
     server = Server(device, path)
     line = shlex.join(shared_memory() + arguments(device, path))
-    print(f"make run QEMU_ARGS={shlex.quote(line)}", flush=True)
+    print(f"{START_BOARD}{shlex.quote(line)}", flush=True)
     with suppress(KeyboardInterrupt):
         server.run()

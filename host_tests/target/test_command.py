@@ -1,0 +1,347 @@
+"""The command `mpy-virtio`, as somebody at a shell or in CI meets it."""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from target.facts import HERE
+from tools import BOARD, ROOT, disk
+
+pytestmark = pytest.mark.alike
+
+USAGE, TIMED_OUT, INTERRUPTED = 2, 124, 130
+
+HELLO = "print('hello')\n"
+LOOP = "print('begins')\nwhile True: pass\n"
+
+
+@pytest.fixture
+def command(tmp_path, firmware_elf):
+    """A function that runs `mpy-virtio` in an empty folder; returns status, output and errors.
+
+    `command.start` does not wait for its end, and returns the process, whose QEMU is one that
+    `command.emulators()` counts.
+    """
+    folder = tmp_path / "folder"
+    temporary = tmp_path / "temporary"
+    folder.mkdir()
+    temporary.mkdir()
+    name = f"of-{os.getpid()}-{random.getrandbits(64):x}"
+    processes = []
+
+    def start(*words, path=os.environ["PATH"], **options):
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT / "tools/src"),
+            "TMPDIR": str(temporary),
+            "PATH": path,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "virtboard.cli", *map(str, words)],
+            cwd=folder,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            **{"stdin": subprocess.DEVNULL, **options},
+        )
+        processes.append(process)
+        return process
+
+    def run(*words, typed=None, **options):
+        stdin = subprocess.DEVNULL if typed is None else subprocess.PIPE
+        process = start(*words, stdin=stdin, **options)
+        output, errors = process.communicate(typed, timeout=120)
+        return process.returncode, output, errors
+
+    def emulators():
+        return subprocess.run(["pgrep", "-c", "-f", name], stdout=subprocess.PIPE).stdout != b"0\n"
+
+    run.start = start
+    run.folder = folder
+    run.temporary = temporary
+    run.named = f"--qemu-args=-name {name}"
+    run.emulators = emulators
+    yield run
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+        with process:
+            pass
+    assert not emulators()
+    assert not list(temporary.iterdir())
+
+
+def script(command, text, name="x.py"):
+    (command.folder / name).write_text(text)
+    return name
+
+
+def test_a_script_prints_and_has_its_arguments(command):
+    x = script(command, "import sys, os\nprint(sys.argv, os.listdir())\n")
+    status, output, errors = command("run", x, "a b", "--board", "é")
+    assert (status, errors) == (0, "")
+    assert output == "['x.py', 'a b', '--board', 'é'] []\n"
+
+
+@pytest.mark.parametrize("code, status", [("", 0), ("import sys; sys.exit(7)", 7), ("1 / 0", 1)])
+def test_the_status_is_the_scripts(command, code, status):
+    assert command("run", script(command, code))[0] == status
+
+
+def test_a_traceback_names_the_file_and_its_line(command):
+    status, output, _ = command("run", script(command, "def f():\n    1 / 0\n\nf()\n", "my.py"))
+    assert status == 1
+    assert output.splitlines() == [
+        "Traceback (most recent call last):",
+        '  File "my.py", line 4, in <module>',
+        '  File "my.py", line 2, in f',
+        "ZeroDivisionError: divide by zero",
+    ]
+
+
+def test_what_is_typed_is_read_to_the_last_byte(command):
+    x = script(command, "try:\n  while True: print('got', input())\nexcept EOFError: print('end')")
+    lines = [f"line {n}" for n in range(300)]
+    status, output, _ = command("run", x, typed="\n".join(lines) + "\n")
+    assert status == 0
+    assert [line for line in output.splitlines() if line.startswith("got ")] == [
+        f"got {line}" for line in lines
+    ]
+    assert output.endswith("end\n")
+
+
+def test_it_ends_when_a_text_comes_or_does_not(command):
+    x = script(command, "import time\nprint('rea' + 'dy')\nprint('bo' + 'om')\ntime.sleep(60)")
+    assert command("run", "--expect", "ready", x)[0] == 0
+    status, output, errors = command("run", "--expect", "never", "--fail-on", "boom", x)
+    assert status == 1 and "must not" in errors and output.startswith("ready\n")
+    status, _, errors = command("run", "--expect", "never", script(command, HELLO))
+    assert status == 1 and "without what was expected" in errors
+
+
+def test_a_script_that_hangs_is_ended(command):
+    status, output, errors = command("run", "--timeout", "2", script(command, LOOP))
+    assert (status, output) == (TIMED_OUT, "begins\n")
+    assert "not ended in time" in errors
+
+
+def test_a_disk_that_lasts(command):
+    x = script(command, HELLO)
+    assert command("disk", "make", "--size", "8M", "d.img", x)[0] == 0
+    disk.check_fat(command.folder / "d.img")
+    assert disk.read_fat_file(command.folder / "d.img", "x.py") == HELLO.encode()
+    counting = script(
+        command,
+        "import os\nn = len(os.listdir())\nopen(str(n), 'w').close()\nprint(n)\n",
+        "count.py",
+    )
+    assert [command("run", "--disk", "d.img", counting)[1] for _ in range(2)] == ["1\n", "2\n"]
+    assert [command("run", counting)[1] for _ in range(2)] == ["0\n", "0\n"]
+
+
+@pytest.mark.parametrize("kind", ["fat", "littlefs"])
+def test_folders_go_into_an_image_and_come_back(command, kind):
+    tree = command.folder / "tree"
+    (tree / "a/b").mkdir(parents=True)
+    (tree / "a/b/large").write_bytes(os.urandom(700_000))
+    (tree / "empty").touch()
+    assert command("disk", "make", "--format", kind, "d.img")[0] == 0
+    assert command("disk", "cp", "d.img", "tree", "--to", "/lib")[0] == 0
+    status, output, _ = command("disk", "ls", "d.img", "/lib/tree")
+    assert status == 0
+    assert output.split() == ["a/", "0", "empty"]
+    (command.folder / "back").mkdir()
+    assert command("disk", "get", "d.img", "/lib/tree", "--to", "back")[0] == 0
+    for name in ("a/b/large", "empty"):
+        back = command.folder / "back/tree" / name
+        assert back.read_bytes() == (tree / name).read_bytes()
+
+
+def test_a_file_that_does_not_fit_leaves_the_one_before(command):
+    x = script(command, HELLO)
+    assert command("disk", "make", "--size", "1M", "d.img", x)[0] == 0
+    (command.folder / x).write_bytes(bytes(2 << 20))
+    status, _, errors = command("disk", "cp", "d.img", x)
+    assert status == 1 and "ENOSPC" in errors and len(errors.splitlines()) == 1
+    assert command("disk", "get", "d.img", x)[0] == 0
+    assert (command.folder / x).read_text() == HELLO
+    assert command("disk", "ls", "d.img")[1].split() == [str(len(HELLO)), "x.py"]
+    disk.check_fat(command.folder / "d.img")
+
+
+def test_files_are_put_before_a_script_runs(command):
+    script(command, "value = 42\n", "mine.py")
+    x = script(command, "import mine\nprint(mine.value)\n")
+    assert command("run", "--put", "mine.py:/lib/mine.py", x)[1] == "42\n"
+
+
+def test_the_projects_settings_are_defaults(command):
+    (command.folder / "pyproject.toml").write_text(
+        '[tool.mpy-virtio]\nnet = "none"\ntimeout = 2\nbus = "mmio"\n'
+    )
+    x = script(command, "import mpy_virtio\nprint([t.device_type for t in mpy_virtio.probe()])")
+    types = command("run", x)[1]
+    assert "network" not in types and "block" in types
+    assert "network" in command("run", "--net", "user", x)[1]
+    assert command("run", script(command, LOOP))[0] == TIMED_OUT
+
+
+def test_the_firmware_is_named(command, firmware_elf):
+    assert command("firmware", "--board", BOARD)[1] == f"{firmware_elf}\n"
+
+
+TESTS = """
+import unittest
+
+class TestSums(unittest.TestCase):
+    def test_right(self):
+        self.assertEqual(1 + 1, 2)
+
+    def test_wrong(self):
+        print("adding")
+        self.assertEqual(1 + 1, 3)
+
+    @unittest.skip("no time")
+    def test_left_out(self):
+        pass
+
+def test_plain():
+    assert "a" < "b"
+"""
+
+
+def test_tests_on_the_board(command):
+    script(command, TESTS, "on_board_sums.py")
+    status, output, _ = command("test", "--junit", "results.xml")
+    assert status == 1
+    assert "test_right ... ok" in output and "test_plain ... ok" in output
+    assert 'on_board_sums.py", line 10' in output and "AssertionError" in output
+    assert "no time" in output and output.endswith(f"4 tests on {BOARD}, 1 failed\n")
+    junit = (command.folder / "results.xml").read_text()
+    assert 'tests="4" failures="1" errors="0" skipped="1"' in junit
+    assert "adding" in junit
+
+
+def test_a_test_that_hangs_fails_and_the_next_one_runs(command):
+    script(command, "def test_a():\n    while True: pass\n\ndef test_b(): pass\n", "on_board_x.py")
+    status, output, _ = command("test", "--timeout", "2")
+    assert status == 1
+    assert "test_a ... FAILED" in output and "test_b ... ok" in output
+
+
+# What makes no sense.
+
+
+@pytest.mark.parametrize(
+    "words, sentence",
+    [
+        (["run", "nowhere.py"], "nowhere.py: there is no such script"),
+        (["run", "--board", "PICO", "x.py"], "PICO: there is no such board; there are VEXPRESS"),
+        (["run", "--disk", "nowhere.img", "x.py"], "nowhere.img: there is no such image"),
+        (["run", "--disk", "x.py", "x.py"], "x.py: 15 bytes are no disk image"),
+        (["run", "--firmware", "x.py", "x.py"], "x.py: it is no ELF file"),
+        (["run", "--firmware", "/bin/true", "x.py"], "it is not for the CPU of"),
+        (["run", "--net", "wifi", "x.py"], "NET=wifi"),
+        (["run", "--forward", "80", "x.py"], "FORWARD=80"),
+        (["run", "--bus", "usb", "x.py"], "BUS=usb"),
+        (["run", "--put", "nothing", "x.py"], "nothing: there is no such file"),
+        (["disk", "make", "x.py"], "x.py: there is such a file already"),
+        (["disk", "make", "nowhere/d.img"], "nowhere: there is no such folder"),
+        (["disk", "make", "d.img", "nothing"], "nothing: there is no such file"),
+        (["disk", "make", "--size", "much", "d.img"], "invalid size"),
+        (["disk", "cp", "nowhere.img", "x.py"], "nowhere.img: there is no such image"),
+        (["test", "nowhere.py"], "nowhere.py: there is no such file"),
+        (["test", "."], "there is no on_board_"),
+        (["repl"], "standard input is no terminal"),
+        (["repl", "--serial", "usb"], "there are pty, tcp:PORT and link:PATH"),
+        (["fly"], "invalid choice: 'fly'"),
+        ([], "required: COMMAND"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_a_sentence(command, words, sentence):
+    script(command, HELLO)
+    status, output, errors = command(*words)
+    assert (status, output) == (USAGE, "")
+    assert sentence in errors and "Traceback" not in errors
+    assert [path.name for path in command.folder.iterdir()] == ["x.py"]
+
+
+def test_an_image_without_a_file_system_is_said_to_have_none(command):
+    (command.folder / "d.img").write_bytes(os.urandom(1 << 20))
+    status, output, errors = command("disk", "ls", "d.img")
+    assert (status, output) == (1, "")
+    assert "d.img: there is no file system in it" in errors and len(errors.splitlines()) == 1
+
+
+def test_a_port_that_is_taken(command):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        status, _, errors = command("run", f"--forward={port}:80", script(command, HELLO))
+        assert status == USAGE and f"port {port} of this machine cannot be had" in errors
+        status, _, errors = command("repl", f"--serial=tcp:{port}")
+        assert status == USAGE and f"port {port} of this machine cannot be had" in errors
+
+
+def test_no_emulator(command, tmp_path):
+    status, _, errors = command("run", script(command, HELLO), path=str(tmp_path))
+    package = HERE.packages[HERE.emulator]
+    assert status == USAGE
+    assert f"{HERE.emulator} is not on this machine" in errors and package in errors
+
+
+def test_an_emulator_that_is_too_old(command, tmp_path):
+    old = tmp_path / "bin" / HERE.emulator
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho QEMU emulator version 5.2.0\n")
+    old.chmod(0o755)
+    status, _, errors = command("run", script(command, HELLO), path=str(old.parent))
+    assert status == USAGE and "is of version 5.2" in errors and "7.2 or a later one" in errors
+
+
+def test_a_firmware_that_does_not_start(command, firmware_elf):
+    """Its code is gone: the CPU runs into zeros."""
+    content = bytearray(firmware_elf.read_bytes())
+    content[4096:] = bytes(len(content) - 4096)
+    (command.folder / "bad.elf").write_bytes(content)
+    x = script(command, HELLO)
+    words = ("--firmware", "bad.elf", "--timeout", "2")
+    assert command("run", *words, x)[0] in (1, TIMED_OUT)
+    script(command, "assert True\n", "on_board_x.py")
+    status, output, _ = command("test", *words)
+    assert status == 1 and "on_board_x.py" in output and "FAILED" in output
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_ctrl_c_at_any_moment_leaves_nothing(command, seed):
+    """The fixture looks for QEMU and for temporary files."""
+    x = script(command, LOOP)
+    process = command.start("run", command.named, x)
+    time.sleep(random.Random(seed).uniform(0, 0.8))
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    # Python itself is what is interrupted in the first moments.
+    assert process.returncode in (INTERRUPTED, -signal.SIGINT)
+    assert "virtboard/board.py" not in errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_while_it_copies_the_image_is_whole(command, number):
+    assert command("disk", "make", "--size", "300M", "d.img")[0] == 0
+    (command.folder / "large").write_bytes(bytes(250 << 20))
+    process = command.start("disk", "cp", "d.img", "large", command.folder)
+    time.sleep(1.5)
+    os.killpg(process.pid, number)
+    process.communicate(timeout=60)
+    assert process.returncode in (INTERRUPTED, 128 + signal.SIGTERM)
+    disk.check_fat(command.folder / "d.img")
+    assert "large" not in command("disk", "ls", "d.img")[1]
