@@ -46,8 +46,10 @@ class Board(Files):
     `firmware` is the path of another ELF file than the board's own. `options` are those of
     qemu.command. With `pty=True` the serial line is the pseudo-terminal `board.pty`, for another
     program such as mpremote, and only `qmp`, `kill` and `wait` work here. All `timeout`
-    parameters are in seconds.
+    parameters are in seconds; without one, `board.timeout` is how long everything may take.
     """
+
+    timeout = TIMEOUT
 
     def __init__(self, firmware=None, name="VIRT_RV32", *, pty=False, extra=(), **options):
         self.facts = boards.load(name)
@@ -103,7 +105,7 @@ class Board(Files):
         serial = next(one for one in self.qmp("query-chardev") if one["label"] == "serial")
         return serial["filename"].removeprefix("pty:")
 
-    def exec(self, code, timeout=TIMEOUT):
+    def exec(self, code, timeout=None):
         """Run `code` (indented as a whole, if you like) and return what it printed.
 
         Raises BoardError with the board's traceback when an exception ends it.
@@ -111,18 +113,18 @@ class Board(Files):
         self.start(code, timeout)
         return self.finish(timeout)
 
-    def eval(self, expression, timeout=TIMEOUT):
+    def eval(self, expression, timeout=None):
         """Return the value that the board has for `expression`, if its repr says what it is.
 
         That are numbers, text, bytes, None, and tuples, lists, dictionaries and sets of these; a
         bytearray comes as bytes. Raises ValueError with the repr of anything else.
         """
         # What the expression prints comes before the last of these marks.
-        code = f"(lambda text: print('\\0', text, sep='', end=''))(repr({expression}))"
+        code = f"(lambda text: print('\\0', text, sep='', end=''))(repr(({expression})))"
         said = self.exec(code, timeout)
         return values.parse(said.rpartition("\0")[2], expression)
 
-    def run(self, path, *arguments, timeout=TIMEOUT):
+    def run(self, path, *arguments, timeout=None):
         """Run the host's Python file `path` on the board, and return what it printed.
 
         `arguments` become sys.argv[1:]. Raises BoardError as exec() does; the traceback names the
@@ -131,7 +133,7 @@ class Board(Files):
         self.start_file(path, *arguments, timeout=timeout)
         return self.finish(timeout)
 
-    def start_file(self, path, *arguments, timeout=TIMEOUT):
+    def start_file(self, path, *arguments, timeout=None):
         """Have the board begin to run a file as run() does; `finish` gets what becomes of it."""
         name = str(path)
         source = Path(path).read_text(encoding="utf-8")
@@ -141,13 +143,13 @@ class Board(Files):
             timeout,
         )
 
-    def start(self, code, timeout=TIMEOUT):
+    def start(self, code, timeout=None):
         """Have the board begin to run `code`; `finish` gets what becomes of it."""
         self._enter_raw_repl(timeout)
         self.write(dedent(code).encode() + CTRL_D, timeout)
         self.read_until(b"OK", timeout)
 
-    def finish(self, timeout=TIMEOUT):
+    def finish(self, timeout=None):
         """Wait for the end of the code that `start` began; return and raise as `exec` does."""
         output = _text(self.read_until(CTRL_D, timeout)[:-1])
         traceback = _text(self.read_until(CTRL_D, timeout)[:-1])
@@ -157,29 +159,29 @@ class Board(Files):
             raise BoardError(f"the board raised\n{traceback}{printed}", output, traceback)
         return output
 
-    def read_until(self, what, timeout=TIMEOUT):
+    def read_until(self, what, timeout=None):
         """Return the bytes the board sends up to `what`, a bytes or compiled pattern, inclusive.
 
         Each call goes on where the one before it ended.
         """
-        deadline = time.monotonic() + timeout
+        deadline = self._deadline(timeout)
         while (end := self._find(what, self._taken)) is None:
             self._exchange(deadline, f"waiting for {what}")
         start, self._taken = self._taken, end
         return bytes(self.output[start:end])
 
-    def read_bytes(self, count, timeout=TIMEOUT):
+    def read_bytes(self, count, timeout=None):
         """Return the next `count` bytes that the board sends, where read_until() ended."""
-        deadline = time.monotonic() + timeout
+        deadline = self._deadline(timeout)
         while len(self.output) - self._taken < count:
             self._exchange(deadline, f"waiting for {count} bytes")
         start = self._taken
         self._taken += count
         return bytes(self.output[start : self._taken])
 
-    def write(self, data, timeout=TIMEOUT):
+    def write(self, data, timeout=None):
         """Type the bytes `data`, at the pace at which the board takes them."""
-        deadline = time.monotonic() + timeout
+        deadline = self._deadline(timeout)
         while data:
             data = self._exchange(deadline, "writing", data)
 
@@ -187,7 +189,7 @@ class Board(Files):
         """Type Ctrl-C."""
         self.write(CTRL_C)
 
-    def reset(self, timeout=TIMEOUT):
+    def reset(self, timeout=None):
         """Restart MicroPython, a soft reset without main.py.
 
         Returns the bytes that the board sent on the way.
@@ -251,14 +253,18 @@ class Board(Files):
         """Whether QEMU has not ended yet."""
         return self._process.poll() is None
 
-    def wait(self, timeout=TIMEOUT):
+    def wait(self, timeout=None):
         """Wait until QEMU ends by itself and return its exit status."""
-        deadline = time.monotonic() + timeout
+        deadline = self._deadline(timeout)
         try:
             while True:
                 self._exchange(deadline, "waiting for QEMU's end")
         except BoardEnded:
             return self._process.wait()
+
+    def _deadline(self, timeout):
+        """When what has `timeout` seconds, or None for as long as anything, has to be done."""
+        return time.monotonic() + (self.timeout if timeout is None else timeout)
 
     def _enter_raw_repl(self, timeout):
         if not self._raw:
@@ -268,11 +274,11 @@ class Board(Files):
             self._raw = True
 
     def _wait_for_first_prompt(self, timeout):
-        deadline = time.monotonic() + timeout
+        deadline = self._deadline(timeout)
         while self._find(b">>> ", 0) is None:
             self._exchange(deadline, "waiting for the first prompt")
 
-    def _next_line(self, timeout=TIMEOUT):
+    def _next_line(self, timeout=None):
         """The next line that the running code prints; empty at its end."""
         line = self.read_until(LINE_OR_END, timeout)
         if line.endswith(CTRL_D):

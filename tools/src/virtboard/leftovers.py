@@ -1,0 +1,68 @@
+"""Leaves nothing behind: what a program has started ends with it, however that ends."""
+
+import shlex
+import subprocess
+
+# It outlives the program, and Ctrl-C that is for both, and then does what it was told last.
+SCRIPT = """
+trap '' INT TERM HUP
+while read -r line; do last=$line; done
+eval "$last"
+"""
+
+
+class Leftovers:
+    """Processes to kill and folders to remove should this program end before it has done so.
+
+    A shell waits for that; it starts with the first of them, and ends with close().
+    """
+
+    def __init__(self):
+        self._processes = []
+        self._folders = []
+        self._shell = None
+
+    def add_process(self, number):
+        """Kill the process of this number at the end, unless it is taken out before."""
+        self._processes.append(number)
+        self._tell()
+
+    def remove_process(self, number):
+        self._processes.remove(number)
+        self._tell()
+
+    def add_folder(self, path):
+        """Remove this folder at the end, unless it is taken out before."""
+        self._folders.append(str(path))
+        self._tell()
+
+    def remove_folder(self, path):
+        self._folders.remove(str(path))
+        self._tell()
+
+    def close(self):
+        """Let the shell go. What has not been taken out is killed and removed."""
+        if self._shell:
+            self._shell.communicate()
+            self._shell = None
+
+    def _tell(self):
+        if not self._shell:
+            self._shell = subprocess.Popen(
+                ["/bin/sh", "-c", SCRIPT],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._shell.stdin.write(f"{self._command()}\n".encode())
+        self._shell.stdin.flush()
+
+    def _command(self):
+        """What the shell is to do if this program ends now."""
+        commands = [":"]
+        if self._processes:
+            commands.append(f"kill -9 {' '.join(map(str, self._processes))}")
+        if self._folders:
+            commands.append(f"rm -rf {' '.join(map(shlex.quote, self._folders))}")
+        return "; ".join(commands)

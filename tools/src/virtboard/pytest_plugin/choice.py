@@ -1,0 +1,138 @@
+"""What board a test is for, by its mark, the command line, and the project's settings."""
+
+import shlex
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+MARK = "board"
+
+# What a mark may say, and pyproject.toml's [tool.mpy-virtio], but for the names of boards.
+KEYS = ("devices", "disk", "files", "firmware", "memory", "net", "qemu_args", "timeout")
+
+
+class Unclear(ValueError):
+    """What was asked for makes no sense; the message is a sentence."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The boards that a test is for, and what each of them has.
+
+    `names` are the boards; the rest is as the mark has it. `folders` are where paths of files
+    begin, the first in which there is such a file.
+    """
+
+    names: tuple = ("VIRT_RV32",)
+    devices: tuple = ()
+    disk: object = "blank"
+    files: dict = field(default_factory=dict)
+    firmware: object = None
+    memory: str = None
+    net: object = "user"
+    qemu_args: tuple = ()
+    timeout: float = 30
+    folders: tuple = ()
+
+    def find(self, path):
+        """The file of the host that `path` means."""
+        places = [folder / path for folder in self.folders]
+        return next((place for place in places if place.exists()), places[-1])
+
+    def changed(self, said):
+        """This choice with what a mark, or a file, says besides the names."""
+        for key in said:
+            if key not in KEYS:
+                raise Unclear(f"a board has no {key}=; there are {', '.join(KEYS)}")
+        said = dict(said)
+        if isinstance(said.get("qemu_args"), str):
+            said["qemu_args"] = shlex.split(said["qemu_args"])
+        if "files" in said:
+            said["files"] = as_places(said["files"])
+        for key in ("devices", "qemu_args"):
+            if key in said:
+                said[key] = tuple(said[key])
+        return replace(self, **said)
+
+
+def as_seconds(text):
+    try:
+        return float(text)
+    except ValueError:
+        raise Unclear(f"board_timeout = {text}: it is a number of seconds") from None
+
+
+def as_places(files):
+    """A dictionary of the board's paths by the host's; in a list they go to /lib."""
+    if isinstance(files, dict):
+        return files
+    if isinstance(files, str):
+        files = [files]
+    return {file: f"/lib/{Path(file).name}" for file in files}
+
+
+def split_names(text):
+    """Names of boards from a text with commas or blanks, or a list of such."""
+    texts = [text] if isinstance(text, str) else text
+    return tuple(name for one in texts for name in one.replace(",", " ").split())
+
+
+def check_names(names):
+    """Raise Unclear unless these are names of boards."""
+    from virtboard import boards
+
+    for name in names:
+        if name not in boards.names():
+            raise Unclear(f"there is no board {name}; there are {', '.join(boards.names())}")
+
+
+class Choices:
+    """Makes the Choice of each test, of what is the same for all of them and of its marks."""
+
+    def __init__(self, config):
+        self._asked = split_names(config.getoption("board_names"))
+        self._root = config.rootpath
+        self._common = self._of_project(config)
+        check_names(self._common.names)
+
+    def of_all(self):
+        """The Choice of a test without a mark."""
+        return self._common
+
+    def of(self, node):
+        """The Choice of a test, by its marks; the closest has the last word.
+
+        No names are left of a test that is for other boards than the command line asks for.
+        """
+        choice = replace(self._common, folders=(node.path.parent, self._root))
+        names = ()
+        for mark in reversed(list(node.iter_markers(MARK))):
+            names = mark.args or names
+            choice = choice.changed(mark.kwargs)
+        return self.for_names(choice, names)
+
+    def for_names(self, choice, names):
+        """The choice for these boards, if there are any; as `of` has it."""
+        if not names:
+            return choice
+        names = split_names(names)
+        check_names(names)
+        return replace(choice, names=tuple(n for n in names if n in (self._asked or names)))
+
+    def _of_project(self, config):
+        settings = project_settings(self._root)
+        names = self._asked or split_names(config.getini("mpy_virtio_boards"))
+        names = names or split_names(settings.pop("board", ())) or Choice.names
+        settings.pop("board", None)
+        if config.getini("board_timeout"):
+            settings["timeout"] = as_seconds(config.getini("board_timeout"))
+        common = Choice(names=names, folders=(self._root,))
+        return common.changed({key: settings[key] for key in KEYS if key in settings})
+
+
+def project_settings(folder):
+    """What pyproject.toml's [tool.mpy-virtio] says, with names as a mark has them."""
+    try:
+        from virtboard import settings
+    except ImportError:
+        return {}
+    return {key.replace("-", "_"): value for key, value in settings.load(folder).items()}

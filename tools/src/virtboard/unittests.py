@@ -1,0 +1,173 @@
+"""Runs files of tests on a board: cases of `unittest`, functions, or the file as a whole."""
+
+import ast
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from virtboard.board import BoardError, BoardTimeout
+from virtboard.tracebacks import shown, with_lines
+
+# What the case that is a whole file is called.
+WHOLE = "file"
+
+LOAD = """\
+_tests = {{"__name__": {name!r}, "__file__": {path!r}}}
+_status = 0
+try:
+    exec(compile({source!r}, {path!r}, "exec"), _tests)
+except SystemExit as exit:
+    _status = exit.args[0] if exit.args else 0
+"""
+
+# A class with runTest() has that as its only test.
+RUN = """\
+import unittest
+_tested, _, _method = {name!r}.partition(".")
+_tested = _tests[_tested]
+if _method:
+    _tested.runTest = getattr(_tested, _method)
+_suite = unittest.TestSuite()
+_suite.addTest(_tested)
+_result = unittest.TestResult()
+_status = 0
+try:
+    _suite.run(_result)
+except SystemExit as exit:
+    _status = "sys.exit() has ended the test"
+"""
+
+# Tracebacks, reasons of skips, and what else there is to complain of.
+RESULT = (
+    "[one[1] for one in _result.failures + _result.errors], [one[1] for one in _result.skipped],"
+    " _status"
+)
+RESULT_OF_FILE = "[], [], _status"
+
+# Frames that are not the file's.
+OTHERS = re.compile(r'  File "(<stdin>|unittest\.py)"')
+
+# "runTest (TestX) ... ", and at the end what has become of it.
+ANNOUNCED = re.compile(r"\w+ \(\w*\) \.\.\. ")
+VERDICT = re.compile(r"(ok|skipped: .*|(FAIL|ERROR)\nTraceback.*)\n\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A test of a file: "TestX.test_y", "test_z", or WHOLE; `line` is where it is, from 1 on."""
+
+    name: str
+    line: int
+    is_to_fail: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a case.
+
+    `kind` is "passed", "failed", "skipped" or "xfailed", one that failed as it was to. `text` is
+    the board's traceback, or why it was skipped; `output` what the case printed.
+    """
+
+    kind: str
+    text: str = ""
+    output: str = ""
+    seconds: float = 0.0
+
+
+def cases(path):
+    """The Cases in a file, in its order. Raises SyntaxError."""
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"), str(path))
+    classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    found = []
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and is_case(node, classes):
+            methods = tests_of(node, classes)
+            found += [of_function(method, f"{node.name}.") for method in methods.values()]
+        elif isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
+            found.append(of_function(node))
+    return found or [Case(WHOLE, 1)]
+
+
+def of_function(node, prefix=""):
+    marks = [ast.unparse(mark).rpartition(".")[2] for mark in node.decorator_list]
+    return Case(prefix + node.name, node.lineno, "expectedFailure" in marks)
+
+
+def bases_of(node, classes):
+    """Names of the classes that one is derived from, and those of the file among them."""
+    names = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
+    return names, [classes[name] for name in names if name in classes and name != node.name]
+
+
+def is_case(node, classes):
+    """Whether a class is a TestCase."""
+    names, bases = bases_of(node, classes)
+    return "TestCase" in names or any(is_case(base, classes) for base in bases)
+
+
+def tests_of(node, classes):
+    """The test methods of a class by name, those that it inherits from others of the file, too."""
+    methods = {}
+    for base in reversed(bases_of(node, classes)[1]):
+        methods.update(tests_of(base, classes))
+    for one in node.body:
+        if isinstance(one, ast.FunctionDef) and one.name.startswith(("test", "runTest")):
+            methods[one.name] = one
+    return {"runTest": methods["runTest"]} if "runTest" in methods else methods
+
+
+def run_case(board, path, case, timeout=None):
+    """Run a Case of a file on a board that has just started, or been reset; return the Outcome.
+
+    After a time-out the board is not to be used any more.
+    """
+    began = time.monotonic()
+    output, result = "", RESULT_OF_FILE
+    try:
+        output += board.exec(loading(path), timeout)
+        if case.name != WHOLE:
+            result = RESULT
+            output += without_frame(board.exec(RUN.format(name=case.name), timeout))
+        kind, text = judged(board.eval(result), case)
+    except BoardTimeout as error:
+        output += without_frame(error.output)
+        seconds = board.timeout if timeout is None else timeout
+        kind, text = "failed", f"the board still runs it after {seconds:g} s"
+    except BoardError as error:
+        output += error.output
+        kind, text = "failed", users_part(error.traceback) or str(error)
+    return Outcome(kind, text, output, time.monotonic() - began)
+
+
+def loading(path):
+    """Code that runs the file as a module."""
+    source = Path(path).read_text(encoding="utf-8")
+    return LOAD.format(name=Path(path).stem, path=shown(path), source=source)
+
+
+def judged(result, case):
+    """Kind and text of an Outcome by what the board has of RESULT."""
+    failures, skipped, status = result
+    if failures:
+        return "failed", "\n".join(map(users_part, failures))
+    if skipped:
+        return "skipped", str(skipped[0])
+    if status not in (0, None):
+        return "failed", status if isinstance(status, str) else f"it ended with status {status}"
+    return ("xfailed" if case.is_to_fail else "passed"), ""
+
+
+def users_part(traceback):
+    """The traceback, with the lines of the file, without what runs it and the asserts."""
+    lines = [line for line in traceback.splitlines() if not OTHERS.match(line)]
+    if len(lines) > 1 and not lines[1].startswith("  File "):
+        del lines[0]  # "Traceback (most recent call last):", and nothing of that
+    return with_lines("\n".join(lines))
+
+
+def without_frame(output):
+    """What a case printed, without what the board's unittest says before and after it."""
+    body = output[ANNOUNCED.match(output).end() :] if ANNOUNCED.match(output) else output
+    return VERDICT.sub("", body)
