@@ -51,14 +51,16 @@ def make_fat(path, size_mib, files=None, sector_size=512, cluster_size=None):
 def make_blank_start(path, size_mib=32):
     """Make the file `path`: a FAT image of `size_mib` MiB up to the zeros that it ends with.
 
-    It is the same to the byte each time.
+    It is the same to the byte each time, so whoever reads it while it is made anew reads the same.
     """
     path = Path(path)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         image = Path(folder, "image")
         make_blank(image, size_mib)
         _run("mkfs.vfat", "--invariant", "-n", "MICROPYTHON", "-s", "64", image)
-        path.write_bytes(image.read_bytes().rstrip(b"\0"))
+        start = Path(folder, "start")
+        start.write_bytes(image.read_bytes().rstrip(b"\0"))
+        start.replace(path)
 
 
 def copy_tree(folder, image):

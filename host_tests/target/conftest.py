@@ -10,7 +10,7 @@ import pytest
 from target.facts import HERE
 from tools import BOARD, ROOT, disk, firmware
 from tools.network import tap
-from virtboard import emulators, qemu
+from virtboard import emulators, places, qemu
 from virtboard.board import Board
 
 # The boards that do for what is alike on all of them: 32 bits with viper, 64 bits without.
@@ -48,7 +48,9 @@ def pytest_runtest_setup():
 
 @pytest.fixture(scope="session")
 def firmware_elf():
-    """Path of our firmware, built if need be."""
+    """Path of our firmware, built if need be; with it comes the empty disk that boards begin with.
+    """
+    disk.make_blank_start(places.BLANK)
     return firmware.build(BOARD)
 
 

@@ -11,33 +11,14 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 from virtboard import boards, places, qemu, values
+from virtboard.errors import BoardEnded, BoardError, BoardTimeout
 from virtboard.files import Files
+from virtboard.leftovers import OURS
 
 TIMEOUT = 30  # seconds; generous, since it only ever passes when something is wrong
 RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 CTRL_A, CTRL_C, CTRL_D = b"\x01", b"\x03", b"\x04"
 LINE_OR_END = re.compile(rb"\n|\x04")
-
-
-class BoardError(Exception):
-    """The board did not do what was asked of it.
-
-    `output` is what the code printed before that, `traceback` what the board said of an
-    uncaught exception (empty when the trouble is another).
-    """
-
-    def __init__(self, message, output="", traceback=""):
-        super().__init__(message)
-        self.output = output
-        self.traceback = traceback
-
-
-class BoardTimeout(BoardError, TimeoutError):
-    """What was waited for did not come in time."""
-
-
-class BoardEnded(BoardError, EOFError):
-    """QEMU ended while more was wanted of it."""
 
 
 class Board(Files):
@@ -78,7 +59,10 @@ class Board(Files):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[serial.fileno(), monitor.fileno(), *qemu.open_files(options)],
+            # Ctrl-C is for this program, which may have something to finish on the board.
+            start_new_session=True,
         )
+        OURS.add_process(self.pid)
         serial.close()
         monitor.close()
 
@@ -240,6 +224,7 @@ class Board(Files):
         """Cut the power: end QEMU at once."""
         self._process.kill()
         self._process.wait()
+        OURS.remove_process(self.pid)
 
     def pause(self):
         """Stop QEMU where it is, so that it takes no CPU time; the board's clock goes on."""

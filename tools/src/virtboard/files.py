@@ -1,8 +1,10 @@
 """Files that go to a board and come back, at more than a serial line's speed."""
 
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from virtboard import memory
+from virtboard.errors import BoardError
 
 # The board reads from its standard input how much comes next, in a window of its RAM, and says
 # when it is done with that. Without a view into its RAM the same bytes take the serial line.
@@ -108,30 +110,29 @@ class Files:
         return content
 
     def _put(self, content, path, progress):
-        way, address = self._begin_transfer("put", path)
-        try:
+        with self._transfer("put", path) as (way, address):
             for start in range(0, len(content), WINDOW):
                 piece = content[start : start + WINDOW]
-                if isinstance(way, memory.Memory):
-                    way.write(address, piece)
-                    self.write(b"%d\n" % len(piece))
-                else:
-                    self.write(b"%d\n" % len(piece))
-                    way.write(address, bytes(piece))
+                self._announce(way, address, piece)
                 if self._next_line() != b"next":
-                    break  # an exception, which finish() raises
+                    return  # an exception
                 if progress:
                     progress(len(piece))
-            else:
-                self.write(b"0\n")
-        finally:
-            way.close()
-        self.finish()
+            self.write(b"0\n")
+
+    def _announce(self, way, address, piece):
+        """Bring a piece of a file into the window, and say how long it is."""
+        length = b"%d\n" % len(piece)
+        if isinstance(way, memory.Memory):
+            way.write(address, piece)
+            self.write(length)
+        else:
+            self.write(length)
+            way.write(address, bytes(piece))
 
     def _get(self, path, progress):
-        way, address = self._begin_transfer("get", path)
         content = bytearray()
-        try:
+        with self._transfer("get", path) as (way, address):
             while True:
                 self.write(b"next\n")
                 length = self._next_line()
@@ -140,21 +141,35 @@ class Files:
                 content += way.read(address, int(length))
                 if progress:
                     progress(int(length))
-        finally:
-            way.close()
-        self.finish()
         return bytes(content)
 
-    def _begin_transfer(self, how, path):
-        """Start the board's side; return a Memory or Line, and the address of the window."""
-        try:
-            way = memory.Memory(self)
-        except OSError:
-            way = memory.Line(self)
+    @contextmanager
+    def _transfer(self, how, path):
+        """The board works at its side; gives a Memory or Line, and the address of the window.
+
+        What the board raises is raised at the end. When something else ends the `with` block, the
+        board gets to tidy up.
+        """
+        way = self._way()
         settings = {"path": path, "size": WINDOW, "by_line": isinstance(way, memory.Line)}
-        self.start(f"exec({ON_BOARD + how + '()'!r}, {settings!r})")
-        address = self._next_line()
-        if not address:
-            way.close()
+        try:
+            self.start(f"exec({ON_BOARD + how + '()'!r}, {settings!r})")
+            address = self._next_line()
+            if not address:
+                self.finish()
+            try:
+                yield way, int(address, 0)
+            except BaseException:
+                with suppress(BoardError):
+                    self.interrupt()
+                    self.finish()
+                raise
             self.finish()
-        return way, int(address, 0)
+        finally:
+            way.close()
+
+    def _way(self):
+        try:
+            return memory.Memory(self)
+        except OSError:
+            return memory.Line(self)

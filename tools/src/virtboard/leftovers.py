@@ -1,7 +1,9 @@
 """Leaves nothing behind: what a program has started ends with it, however that ends."""
 
+import atexit
 import shlex
 import subprocess
+import threading
 
 # It outlives the program, and Ctrl-C that is for both, and then does what it was told last.
 SCRIPT = """
@@ -21,30 +23,34 @@ class Leftovers:
         self._processes = []
         self._folders = []
         self._shell = None
+        self._lock = threading.Lock()
 
     def add_process(self, number):
         """Kill the process of this number at the end, unless it is taken out before."""
-        self._processes.append(number)
-        self._tell()
+        self._change(self._processes.append, number)
 
     def remove_process(self, number):
-        self._processes.remove(number)
-        self._tell()
+        """Take a process out, if it is in."""
+        if number in self._processes:
+            self._change(self._processes.remove, number)
 
     def add_folder(self, path):
         """Remove this folder at the end, unless it is taken out before."""
-        self._folders.append(str(path))
-        self._tell()
+        self._change(self._folders.append, str(path))
 
     def remove_folder(self, path):
-        self._folders.remove(str(path))
-        self._tell()
+        self._change(self._folders.remove, str(path))
 
     def close(self):
         """Let the shell go. What has not been taken out is killed and removed."""
         if self._shell:
             self._shell.communicate()
             self._shell = None
+
+    def _change(self, change, value):
+        with self._lock:
+            change(value)
+            self._tell()
 
     def _tell(self):
         if not self._shell:
@@ -66,3 +72,8 @@ class Leftovers:
         if self._folders:
             commands.append(f"rm -rf {' '.join(map(shlex.quote, self._folders))}")
         return "; ".join(commands)
+
+
+# Those of this program.
+OURS = Leftovers()
+atexit.register(OURS.close)

@@ -43,11 +43,6 @@ def pytest_configure(config):
         raise pytest.UsageError(str(error)) from None
 
 
-def pytest_unconfigure(config):
-    if BENCH in config.stash:
-        config.stash[BENCH].close()
-
-
 def pytest_generate_tests(metafunc):
     """Has a test that uses a board run on each that it is for."""
     from virtboard.pytest_plugin.choice import Unclear

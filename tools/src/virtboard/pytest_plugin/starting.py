@@ -9,7 +9,7 @@ import pytest
 
 from virtboard import boards, emulators, images, places, qemu
 from virtboard.board import BoardEnded, BoardError
-from virtboard.leftovers import Leftovers
+from virtboard.leftovers import OURS
 from virtboard.pytest_plugin.board import TestBoard
 from virtboard.pytest_plugin.net import Cable, Net, NoNet
 from virtboard.switch import Switch
@@ -23,10 +23,6 @@ class Bench:
 
     def __init__(self):
         self.boards = []
-        self._leftovers = Leftovers()
-
-    def close(self):
-        self._leftovers.close()
 
     def recover(self):
         """Let go of the boards that are off, and have the others at their prompts."""
@@ -83,7 +79,6 @@ class Bench:
         }
         firmware = choice.firmware and choice.find(choice.firmware)
         board = stack.enter_context(TestBoard(firmware, name, **options))
-        self._leftovers.add_process(board.pid)
         stack.callback(self._end, board)
         self.boards.append(board)
         return board, devices
@@ -95,7 +90,6 @@ class Bench:
         except BoardError:
             pass  # it has ended by itself
         board.kill()
-        self._leftovers.remove_process(board.pid)
 
     def _drives(self, stack, choice):
         if choice.disk in (None, False, "none"):
@@ -111,8 +105,8 @@ class Bench:
         if not choice.devices:
             return [], []
         folder = Path(tempfile.mkdtemp(prefix="board-"))
-        self._leftovers.add_folder(folder)
-        stack.callback(self._leftovers.remove_folder, folder)
+        OURS.add_folder(folder)
+        stack.callback(OURS.remove_folder, folder)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         devices = [make() if callable(make) else make for make in choice.devices]
         extra = shared_memory(choice.memory or DEFAULT_MEMORY)
