@@ -1,11 +1,14 @@
 """The command `mpy-virtio`, as somebody at a shell or in CI meets it."""
 
+import functools
+import http.server
 import os
 import random
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -181,6 +184,25 @@ def test_files_are_put_before_a_script_runs(command):
     script(command, "value = 42\n", "mine.py")
     x = script(command, "import mine\nprint(mine.value)\n")
     assert command("run", "--put", "mine.py:/lib/mine.py", x)[1] == "42\n"
+
+
+def test_packages_are_installed_into_an_image(command, tmp_path):
+    served = tmp_path / "served"
+    served.mkdir()
+    (served / "package.json").write_text('{"urls": [["mine/__init__.py", "mine.py"]]}')
+    (served / "mine.py").write_text("value = 42\n")
+    assert command("disk", "make", "d.img")[0] == 0
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=served)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://10.0.2.2:{server.server_address[1]}"
+        status, _, errors = command("mip", "install", "d.img", f"{url}/package.json")
+        assert (status, errors) == (0, "")
+        status, _, errors = command("mip", "install", "d.img", f"{url}/nothing.json")
+        assert status == 1 and "404" in errors and len(errors.splitlines()) == 1
+        server.shutdown()
+    x = script(command, "import mine\nprint(mine.value, mine.__file__)\n")
+    assert command("run", "--disk", "d.img", x)[1] == "42 /lib/mine/__init__.py\n"
 
 
 def test_the_projects_settings_are_defaults(command):

@@ -25,6 +25,7 @@ def make_folders():
 def receive(length):
     if by_line:
         micropython.kbd_intr(-1)
+        print("ready")
         try:
             sys.stdin.buffer.readinto(window[:length])
         finally:
@@ -128,6 +129,7 @@ class Files:
             self.write(length)
         else:
             self.write(length)
+            self._next_line()  # from here on Ctrl-C is a byte as any other
             way.write(address, bytes(piece))
 
     def _get(self, path, progress):

@@ -3,6 +3,7 @@
 import sys
 
 from virtboard import images, qemu
+from virtboard.board import BoardError
 from virtboard.cli import machine
 
 INSTALL = """
@@ -30,6 +31,7 @@ def add_to(commands, defaults):
     install.add_argument("packages", nargs="+", metavar="PACKAGE", help="NAME or NAME@VERSION")
     install.add_argument("--index", metavar="URL", help="another index than micropython-lib's")
     install.add_argument("--target", metavar="FOLDER", help="another folder than /lib")
+    install.add_argument("--no-mpy", action="store_true", help="sources, not compiled files")
     machine.add_board_option(install, defaults)
     install.set_defaults(do=do)
 
@@ -38,13 +40,12 @@ def do(chosen):
     """Install the packages; return the exit status."""
     machine.drive(chosen.image)
     board = machine.check_machine(chosen)
-    options = {
-        name: value
-        for name, value in (("index", chosen.index), ("target", chosen.target))
-        if value
-    }
+    options = {"index": chosen.index, "target": chosen.target, "mpy": not chosen.no_mpy}
     network = qemu.Network.parse("user")
     with images.opened(chosen.image, board, network=network) as one:
         for package in chosen.packages:
-            sys.stdout.write(one.exec(INSTALL.format(package=package, options=options), 300))
+            try:
+                sys.stdout.write(one.exec(INSTALL.format(package=package, options=options), 300))
+            except BoardError as error:
+                raise OSError(f"{package}: {images.last_line(error)}") from None
     return 0
