@@ -33,7 +33,7 @@ class Hidden:
     "expression, value",
     [
         ("1 << 70", 1 << 70),
-        ("[1.5, 'a\\0\\u20ac', b'\\x04', None, (True,)]", [1.5, "a\0\u20ac", b"\x04", None, (True,)]),
+        ("[1.5, 'a\\0\\u20ac', b'\\x04', (True,)]", [1.5, "a\0\u20ac", b"\x04", (True,)]),
         ("{'a': {1, 2}}", {"a": {1, 2}}),
         ("bytearray(b'\\0\\x01')", b"\0\1"),
         ("print('printed\\0') or float('inf')", float("inf")),
