@@ -132,7 +132,7 @@ def environment(tree):
     """
     return {
         **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-        "GIT_CEILING_DIRECTORIES": str(tree.parent),
+        "GIT_CEILING_DIRECTORIES": str(tree.resolve().parent),
         "SOURCE_DATE_EPOCH": str(int((tree / "py/mpconfig.h").stat().st_mtime)),
     }
 

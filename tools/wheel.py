@@ -11,7 +11,7 @@ import json
 import shutil
 import subprocess
 
-from tools import BUILD, ROOT, disk, firmware, licenses
+from tools import BUILD, ROOT, disk, firmware, licenses, sources
 from tools.packages import VENV
 from virtboard import boards
 
@@ -74,7 +74,7 @@ def pack(dist):
     for old in dist.glob("*.whl"):
         old.unlink()
     command = [VENV / "bin/python", "-m", "hatchling", "build", "-t", "wheel", "-d", dist]
-    environment = firmware.environment(licenses.sources.micropython())
+    environment = firmware.environment(sources.micropython())
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if result.returncode != 0:
         raise SystemExit(f"{result.stdout}{result.stderr}\nhatchling could not pack the wheel")

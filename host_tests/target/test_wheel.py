@@ -1,0 +1,178 @@
+"""The wheel: what is in it, and that with nothing else of ours it runs every board.
+
+It is also the same wherever it was built.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from tools import BOARD, BUILD, ROOT, disk, firmware, sources, wheel
+from virtboard import boards
+
+pytestmark = pytest.mark.skipif(BOARD != "VIRT_RV32", reason="the wheel is that of all boards")
+
+# Each part of the firmwares, and what its licence has in it.
+LICENSES = {
+    "Everest": "INRIA and Microsoft Corporation",
+    "FatFs": "Copyright (C) 2018, ChaN",
+    "MicroPython": "Copyright (c) 2013-2025 Damien P. George",
+    "libgcc": "GCC RUNTIME LIBRARY EXCEPTION",
+    "libm": "Copyright (C) 1993 by Sun Microsystems",
+    "littlefs": "Copyright (c) 2022, The littlefs authors",
+    "lwIP": "Swedish Institute of Computer Science",
+    "mbedTLS": "Version 2.0, January 2004",
+    "mpy-virtio": "the VirtIO for MicroPython authors",
+    "picolibc": "Keith Packard",
+    "re1.5": "Copyright 2007-2009 Russ Cox",
+    "uzlib": "Copyright (c) 2014-2018 by Paul Sokolovsky",
+}
+
+HELLO = """
+import sys
+import virtboard
+from virtboard import places
+from virtboard.board import Board
+
+name = sys.argv[1]
+with Board(places.firmware(name), name) as board:
+    print(virtboard.__file__, virtboard.__version__)
+    print(board.exec("import sys, mpy_virtio\\nprint('hello', mpy_virtio.__version__)"))
+"""
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    """Path of the wheel."""
+    wheel.assemble(wheel.DATA, boards.names())
+    return wheel.pack(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def content(path):
+    """What is in the wheel: bytes, by the files' names."""
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="module")
+def data(content):
+    """What is in the folder `data` of the library."""
+    beginning = "virtboard/data/"
+    return {
+        name.removeprefix(beginning): content[name]
+        for name in content
+        if name.startswith(beginning)
+    }
+
+
+@pytest.fixture(scope="module")
+def python(path, tmp_path_factory):
+    """Python of a virtual environment that has the wheel in it."""
+    venv = tmp_path_factory.mktemp("venv")
+    python = venv / "bin/python"
+    subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "-q", "install", "--no-index"]
+    subprocess.run([*pip, path], check=True)
+    return python
+
+
+def version():
+    return json.loads((ROOT / "package.json").read_text())["version"]
+
+
+def test_it_has_the_library_and_its_data_and_nothing_else(path, content, data):
+    assert path.name == f"mpy_virtio-{version()}-py3-none-any.whl"
+    tops = {name.partition("/")[0] for name in content}
+    assert tops == {"virtboard", f"mpy_virtio-{version()}.dist-info"}
+    library = {
+        str(file.relative_to(ROOT / "tools/src"))
+        for file in (ROOT / "tools/src").rglob("*.py*")
+        if file.suffix in (".py", ".pyi")
+    }
+    beside = {name for name in content if "/data/" not in name and name.endswith((".py", ".pyi"))}
+    assert beside == library
+    kinds = {name.partition("/")[0] for name in data}
+    assert kinds == {"blank.img", "boards.json", "firmware", "lib", "licenses"}
+
+
+def test_it_has_a_firmware_of_each_board(data):
+    names = {name.removeprefix("firmware/") for name in data if name.startswith("firmware/")}
+    assert names == {f"{name}.elf" for name in boards.names()}
+    for name in names:
+        elf = data[f"firmware/{name}"]
+        assert elf.startswith(b"\x7fELF") and b"gc_collect\0" in elf and b".debug" not in elf
+
+
+def test_it_has_the_licence_of_each_part_of_them(data):
+    texts = {
+        name.removeprefix("licenses/").removesuffix(".txt"): data[name].decode()
+        for name in data
+        if name.startswith("licenses/")
+    }
+    assert texts.keys() == LICENSES.keys()
+    for name, text in texts.items():
+        assert LICENSES[name] in text
+
+
+def test_nothing_in_it_says_where_it_was_built(content):
+    places = [str(ROOT).encode(), str(BUILD).encode()]
+    assert [name for name in content if any(place in content[name] for place in places)] == []
+
+
+def test_the_blank_disk_is_an_empty_one(data, tmp_path):
+    image = tmp_path / "disk.img"
+    image.write_bytes(data["blank.img"])
+    with image.open("r+b") as file:
+        file.truncate(32 << 20)
+    disk.check_fat(image)
+
+
+def test_the_boards_package_is_in_it(data):
+    urls = json.loads((ROOT / "package.json").read_text())["urls"]
+    files = {name for name in data if name.startswith("lib/")}
+    assert files == {f"lib/{name}" for name, _ in urls}
+    for name, source in urls:
+        assert data[f"lib/{name}"] == (ROOT / source).read_bytes()
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_where_it_is_installed_each_board_says_hello(python, name, tmp_path):
+    emulator = boards.load(name).emulator
+    if not (program := shutil.which(emulator)):
+        pytest.skip(f"no {emulator} here")
+    # No compiler, and nothing else of this machine but QEMU.
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / emulator).symlink_to(program)
+    script = tmp_path / "hello.py"
+    script.write_text(HELLO)
+    command = [python, "-W", "error", script, name]
+    said = subprocess.run(
+        command, cwd=tmp_path, env={"PATH": str(tmp_path / "bin")}, capture_output=True, text=True
+    )
+    assert said.returncode == 0, said.stderr
+    where, hello = said.stdout.splitlines()[:2]
+    assert where.startswith(str(python.parents[1])) and where.endswith(f" {version()}")
+    assert hello == f"hello {version()}"
+
+
+def test_the_version_is_said_once_more_by_pip(python):
+    shown = subprocess.run(
+        [python, "-m", "pip", "show", "mpy-virtio"], check=True, capture_output=True, text=True
+    ).stdout
+    assert re.search(r"^Version: (.*)$", shown, re.MULTILINE)[1] == version()
+
+
+def test_a_firmware_is_the_same_from_another_folder(firmware_elf, tmp_path):
+    other = tmp_path / "another"
+    shutil.copytree(ROOT, other, ignore=shutil.ignore_patterns(".*", "__pycache__", "build"))
+    (other / "build").mkdir()
+    for tree in (sources.micropython(), *map(sources.source, firmware.LIBRARIES.values())):
+        (other / "build" / tree.name).symlink_to(tree)
+    subprocess.run([sys.executable, "-m", "tools.firmware", BOARD], cwd=other, check=True)
+    assert (other / f"build/{BOARD}/firmware.elf").read_bytes() == firmware_elf.read_bytes()
