@@ -10,6 +10,9 @@ for _place in (_HERE.parent, _HERE.parent / "tools/src", _HERE, _HERE / "shim"):
     if str(_place) not in sys.path:
         sys.path.insert(0, str(_place))
 
+# For the tests of our own plugin of pytest.
+pytest_plugins = ["pytester"]
+
 # What a walk asserts is shown with its values, as in a test.
 pytest.register_assert_rewrite("walks")
 

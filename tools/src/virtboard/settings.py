@@ -8,6 +8,10 @@ KEYS = {
     "firmware": (str, "another ELF file than the board's own"),
     "memory": (str, "the size of RAM, such as 512M"),
     "disk": (str, "a disk image, or none"),
+    "files": (
+        (dict, list),
+        'files of the host that tests find on the board: in /lib, or { "x.py" = "/x.py" }',
+    ),
     "net": (str, "user, none, listen:PORT or join:PORT"),
     "forward": (list, 'ports of the host and of the board, such as ["8080:80"]'),
     "bus": (str, "mmio, or pci"),

@@ -57,8 +57,7 @@ def pytest_generate_tests(metafunc):
         left_out = pytest.mark.skip(reason="it is for other boards than --board asks for")
         names = [pytest.param("none", marks=left_out)]
     if len(names) > 1 or names != metafunc.config.stash[CHOICES].of_all().names:
-        ids = names if len(names) > 1 else [pytest.HIDDEN_PARAM]
-        metafunc.parametrize("board_name", names, indirect=True, scope="session", ids=ids)
+        metafunc.parametrize("board_name", names, indirect=True, scope="session")
 
 
 def pytest_collect_file(file_path, parent):

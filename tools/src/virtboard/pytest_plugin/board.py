@@ -100,9 +100,6 @@ class TestBoard(Board):
         self._is_running = False
         self.exec("pass")
 
-    def is_on(self):
-        return self._process.poll() is None
-
     def put(self, *arguments, **more):
         with self._unseen():
             super().put(*arguments, **more)

@@ -26,7 +26,7 @@ class Bench:
 
     def recover(self):
         """Let go of the boards that are off, and have the others at their prompts."""
-        self.boards = [board for board in self.boards if board.is_on()]
+        self.boards = [board for board in self.boards if board.is_running()]
         for board in self.boards:
             board.recover()
 
