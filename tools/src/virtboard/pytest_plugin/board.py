@@ -125,6 +125,7 @@ class TestBoard(Board):
             del data[max(0, first - begin) : max(0, last - begin)]
         return printed(text_of(data), self.output[:begin].endswith(b">"))
 
+
 def text_of(data):
     return bytes(data).decode("utf-8", "replace").replace("\r\n", "\n")
 
