@@ -1,5 +1,6 @@
 """The host's side of the project: what it needs, how it is built, how it is run."""
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,12 @@ BOARD = os.environ.get("BOARD") or "VIRT_RV32"
 SOURCE = ROOT / "tools/src"
 if str(SOURCE) not in sys.path:
     sys.path.insert(0, str(SOURCE))
+
+
+# Programs that know parts of it as parts of `tools` find them so.
+for _name in ("board", "qemu", "vhost_user"):
+    globals()[_name] = importlib.import_module(f"virtboard.{_name}")
+    sys.modules[f"tools.{_name}"] = globals()[_name]
 
 
 def tell(text):

@@ -1,9 +1,11 @@
 """What is known of a board, and what is said of a folder that is not one."""
 
+import importlib
 import json
 
 import pytest
 
+import tools
 from virtboard import boards
 
 HEADER = """
@@ -154,3 +156,8 @@ def test_each_board_there_is_can_be_loaded(name):
     facts = boards.load(name)
     assert f'"{facts.mcu}"' in boards.text_of(name, "mpconfigboard.h")
     assert facts.emulator in facts.packages
+
+
+def test_the_library_is_known_by_its_former_names_too():
+    assert importlib.import_module("tools.board") is importlib.import_module("virtboard.board")
+    assert tools.qemu.command is importlib.import_module("virtboard.qemu").command
