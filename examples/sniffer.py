@@ -43,7 +43,7 @@ def main():
     except OSError:
         pass  # a card without this shows all frames anyway
     buf = memoryview(bytearray(2000))
-    print("listening as", card.mac.hex(":"))
+    print("listening as", card.mac.hex(":") if card.mac else "a card without an address")
     with open("/capture.pcap", "wb") as file:
         file.write(struct.pack("<IHHiIII", _MAGIC, 2, 4, 0, 0, _LONGEST, _ETHERNET))
         for frame in frames(card, buf):
