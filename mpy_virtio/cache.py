@@ -51,6 +51,10 @@ class Cache:
         self._spoilt = 0
 
     def readblocks(self, block, buf, offset=0):
+        """Fill `buf` from byte `offset` of block `block` on, by a line where it fits into one.
+
+        Returns 0, or what the disk's readblocks() does: a negative error number.
+        """
         at = (block & self._block_mask) * self._block_size + offset
         number = (block << self._lines_in_block >> self._blocks_in_line) + at // self._line_size
         at &= self._line_size - 1
@@ -71,6 +75,10 @@ class Cache:
         return 0
 
     def writeblocks(self, block, buf, offset=0):
+        """Write `buf` to byte `offset` of block `block` on, to the disk and to its lines.
+
+        Returns what the disk's writeblocks() does: 0, or a negative error number.
+        """
         self._spoilt += 1
         if self._busy:
             return self._write(block, buf, offset)
@@ -85,6 +93,7 @@ class Cache:
         return result
 
     def ioctl(self, op, arg):
+        """As the disk's own. INIT has all lines read anew, BLOCK_ERASE those of block `arg`."""
         if op == _INIT:
             # What there is now may not be what was read.
             self._spoilt += 1

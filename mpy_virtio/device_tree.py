@@ -71,9 +71,11 @@ class DeviceTree:
         self._nodes = {}
 
     def __repr__(self):
+        """Its address."""
         return "<DeviceTree {:#x}>".format(self.address)
 
     def __iter__(self):
+        """Its nodes, as instances of Node, a parent before its children."""
         node = None
         at = 0
         while True:
@@ -179,6 +181,7 @@ class Node:
         self._properties = properties
 
     def __repr__(self):
+        """Its name, "/" for the root."""
         return "<Node {}>".format(self.name or "/")
 
     @property

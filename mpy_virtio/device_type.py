@@ -59,6 +59,7 @@ class DeviceType(int):
     """A device ID that is an int and prints as its name: `DeviceType(2)` is `block`."""
 
     def __repr__(self):
+        """The name that the specification has for it."""
         return _NAMES[int(self)]
 
     __str__ = __repr__

@@ -28,7 +28,9 @@ class Buffer:
             data[i] = 0
 
     def __len__(self):
+        """Its size in bytes."""
         return len(self.data)
 
     def __repr__(self):
+        """Its physical address and its size."""
         return "<dma.Buffer {:#x}, {} bytes>".format(self.addr, len(self.data))

@@ -20,11 +20,13 @@ except ImportError:
     _looks = 0
 
     def ticks_ms():
+        """About how many milliseconds have gone by: it counts how often it is called."""
         global _looks
         _looks = (_looks + 1) & 0x3FFFFFFF
         return _looks // _LOOKS_PER_MS
 
     def ticks_diff(end, start):
+        """How many milliseconds `end` is after `start`."""
         return (end - start) & 0x7FFFFF
 
 

@@ -36,11 +36,13 @@ class Balloon(Device):
     SUPPORTED_FEATURES = F_MUST_TELL_HOST | F_STATS_VQ
 
     def set_up(self):
+        """Make the queues: inflate, deflate, and statistics where that was negotiated (5.5.2)."""
         self._parts = []
         self._inflate, self._deflate = (VirtQueue(self.transport, n) for n in range(2))
         self._stats = VirtQueue(self.transport, 2) if self.features & F_STATS_VQ else None
 
     def started(self):
+        """Say that the balloon is empty, and how much of the heap is free, if asked (5.5.6)."""
         self.transport.write_config(_ACTUAL, 4, 0)
         if self._stats and self.transport.has_interrupts:
             self._stats.irq(self._report_again)
@@ -48,10 +50,12 @@ class Balloon(Device):
 
     @property
     def pages(self):
+        """How many pages of 4096 bytes the host has."""
         return sum(map(_pages_of, self._parts))
 
     @property
     def wanted_pages(self):
+        """How many pages of 4096 bytes the host wants to have (5.5.4)."""
         return self.transport.read_config(_NUM_PAGES, 4)
 
     def adjust(self, timeout_ms=5000):

@@ -46,6 +46,7 @@ class Device:
     _handler = None
 
     def __new__(cls, transport=None, **options):
+        """The driver that the device has, if that is asked for and at work; else a new one."""
         if transport is None:
             transport = _first(cls.DEVICE_TYPE)
             live = live_at(transport.address)
@@ -145,12 +146,15 @@ class Device:
             self.transport.reset()
 
     def __enter__(self):
+        """The driver itself; the device is reset at the end of the block."""
         return self
 
     def __exit__(self, *exception):
+        """Reset the device, as deinit() does."""
         self.deinit()
 
     def __repr__(self):
+        """The driver's class, and its transport."""
         return "<{} on {!r}>".format(type(self).__name__, self.transport)
 
 

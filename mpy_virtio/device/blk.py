@@ -141,6 +141,11 @@ class Block(Device):
         super().__init__(transport, queue_size, timeout_ms, block_size, queue, packed=packed)
 
     def set_up(self, queue_size, timeout_ms, block_size, queue):
+        """Read what the disk is like, and make its queue (5.2.5); the class has the options.
+
+        Raises ValueError for a `block_size` that cannot be, BadQueueSize for a queue of less
+        than 3 entries, and DeviceBroken when what the disk says of itself makes no sense.
+        """
         self.timeout_ms = timeout_ms
         # A small int, unlike all of them, so that nothing is allocated when it is looked at.
         self._abilities = self.features & _ALL
@@ -218,6 +223,7 @@ class Block(Device):
         return self.transport.read_config(offset, 4) if self.features & feature else default
 
     def __repr__(self):
+        """The disk's address and size, and whether it is read-only."""
         return "<Block {}, {} blocks of {} bytes{}>".format(
             self.transport.name,
             self.block_count,
@@ -410,6 +416,12 @@ class Block(Device):
     # finds none, and has its own.
 
     def readblocks(self, block, buf, offset=0):
+        """Fill `buf`, of any length, from byte `offset` of block `block` on.
+
+        Returns 0, or a negative error number: -EIO, -EINVAL beyond the end of the disk,
+        -ETIMEDOUT, -ENODEV while it waits for ioctl(INIT), -EBUSY in a hard handler. `error` has
+        the exception then. Raises BadBuffer when `buf` cannot be written.
+        """
         free = self._free
         batch = free[0]
         free[0] = None
@@ -430,6 +442,11 @@ class Block(Device):
         return 0
 
     def writeblocks(self, block, buf, offset=0):
+        """Write `buf`, of any length, to byte `offset` of block `block` on.
+
+        Returns 0, or a negative error number: those of readblocks(), and -EROFS when the disk is
+        read-only. Of a block of which `buf` has a part, the rest is read first, and written back.
+        """
         free = self._free
         batch = free[0]
         free[0] = None
@@ -452,6 +469,14 @@ class Block(Device):
         return 0
 
     def ioctl(self, op, arg):
+        """Do what `op` stands for; `arg` is a block's number for BLOCK_ERASE, and else of no use.
+
+        INIT (1) brings up a disk that had to be reset while it was written. DEINIT (2) and SYNC
+        (3) flush. BLOCK_COUNT (4) returns the disk's size in blocks, or -ENODEV while it waits
+        for INIT; BLOCK_SIZE (5) returns that of a block in bytes. BLOCK_ERASE (6) has the block
+        read as zeroes where the disk can do that (F_WRITE_ZEROES). All but the two sizes return
+        0, or a negative error number as readblocks() does. None is for an `op` that is not known.
+        """
         if op == _IOCTL_BLOCK_COUNT:
             return -ENODEV if self._down else self.block_count
         if op == _IOCTL_BLOCK_SIZE:

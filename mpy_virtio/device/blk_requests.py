@@ -53,6 +53,7 @@ class Requests:
         disk.set_limit(self.batch, size)
 
     def __len__(self):
+        """How many requests they are."""
         return self._count
 
     def read(self, block=-1):

@@ -126,6 +126,11 @@ class Net(Device):
         return supported
 
     def set_up(self, queue_size, buffers, buffer_size, offload):
+        """Read what the card is like, and make its queues (5.1.5); the class has the options.
+
+        Raises ValueError when the buffers do not hold a frame, BadQueueSize, and DeviceBroken for
+        an MTU of less than 68 bytes.
+        """
         transport = self.transport
         self.mac = self._read_mac() if self.features & F_MAC else None
         self.mtu = self._read_mtu() if self.features & F_MTU else _DEFAULT_MTU
@@ -145,6 +150,7 @@ class Net(Device):
         self._frames_in.give_all()
 
     def started(self):
+        """Tell the device of the buffers to receive into."""
         # The buffers to receive into were given before the device could be told.
         self._frames_in.kick()
 

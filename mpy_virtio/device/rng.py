@@ -13,6 +13,7 @@ class Entropy(Device):
         super().__init__(transport, queue_size, packed=packed)
 
     def set_up(self, queue_size):
+        """Make the queue, of `queue_size` entries (5.4.2)."""
         self._queue = VirtQueue(self.transport, 0, queue_size)
 
     def readinto(self, buf, timeout_ms=5000):

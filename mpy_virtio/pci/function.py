@@ -57,6 +57,7 @@ class Function:
         self._identity = self.read(0, 4)
 
     def __repr__(self):
+        """Its name, its vendor and device ID, and its class, in hexadecimal."""
         return "<pci.Function {} {:04x}:{:04x}, class {:06x}>".format(
             self.name, self.vendor_id, self.device_id, self.class_code
         )
@@ -81,14 +82,17 @@ class Function:
 
     @property
     def vendor_id(self):
+        """Who made it, 16 bits; 0xffff where nothing answers."""
         return self.read(_VENDOR_ID, 2)
 
     @property
     def device_id(self):
+        """What its maker calls it, 16 bits."""
         return self.read(_DEVICE_ID, 2)
 
     @property
     def revision(self):
+        """Its revision, 8 bits."""
         return self.read(_REVISION, 1)
 
     @property
@@ -212,6 +216,7 @@ class Bar:
         self.address = address
 
     def __repr__(self):
+        """Its index, size, kind and place."""
         kind = "I/O" if self.is_io else "64 bits" if self.is_64 else "32 bits"
         place = "no place" if self.address is None else "{:#x}".format(self.address)
         return "<BAR {} of {:#x} bytes, {}, {}>".format(self.index, self.size, kind, place)

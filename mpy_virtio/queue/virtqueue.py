@@ -164,6 +164,7 @@ class VirtQueue:
         return self.state[_FREE]
 
     def __repr__(self):
+        """Its index, its device, its size, and in what state it is."""
         return "<VirtQueue {} of {} {}, size {}, {} in flight, {}>".format(
             self.index,
             self.transport.device_type,

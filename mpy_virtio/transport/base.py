@@ -99,6 +99,7 @@ class Transport:
 
     @property
     def name(self):
+        """What messages call it: its address."""
         return "{:#x}".format(self.address)
 
     @property
@@ -191,9 +192,11 @@ class Transport:
             del _live[self.address]
 
     def __enter__(self):
+        """The transport itself; the device is reset at the end of the block."""
         return self
 
     def __exit__(self, *exception):
+        """Reset the device."""
         self.reset()
 
     def _add_status(self, bit):

@@ -60,12 +60,14 @@ class MMIOTransport(Transport):
         self.requires_legacy_layout = self.version == 1
 
     def __repr__(self):
+        """Its address, version, type of device, and the bits of its status."""
         return "<MMIOTransport {:#x} v{} {}, status {}>".format(
             self.address, self.version, self.device_type, bits(self.status, STATUS_NAMES)
         )
 
     @property
     def vendor_id(self):
+        """The vendor's ID (4.2.2), 32 bits."""
         return self.regs.vendor_id
 
     @property

@@ -104,9 +104,11 @@ class PCITransport(Transport):
 
     @property
     def name(self):
+        """What the function is called, such as "00:03.0"."""
         return self.function.name
 
     def __repr__(self):
+        """Its function, its type of device, and the bits of its status."""
         status = "gone" if self.function.is_gone else bits(self.status, STATUS_NAMES)
         return "<PCITransport {} {}, status {}>".format(self.name, self.device_type, status)
 
