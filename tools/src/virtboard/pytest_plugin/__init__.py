@@ -8,8 +8,9 @@ from virtboard.pytest_plugin.keys import BENCH, CHOICES
 __all__ = ["board", "board_name", "board_session", "boards"]
 
 MARK = (
-    "board(*names, memory=None, qemu_args=(), disk='blank', devices=(), files={}, net='user',"
-    " timeout=30, firmware=None): the boards that the test is for, and what they have."
+    "board(*names, memory=None, disk='blank', devices=(), files={}, net='user', qemu_args=(),"
+    " timeout=30, firmware=None, bus=None, ring=None, qemu=None): the boards that the test is for,"
+    " and what they have."
 )
 
 

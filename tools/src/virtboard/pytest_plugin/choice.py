@@ -7,7 +7,10 @@ from pathlib import Path
 MARK = "board"
 
 # What a mark may say, and pyproject.toml's [tool.mpy-virtio], but for the names of boards.
-KEYS = ("devices", "disk", "files", "firmware", "memory", "net", "qemu_args", "timeout")
+KEYS = (
+    *("bus", "devices", "disk", "files", "firmware", "memory"),
+    *("net", "qemu", "qemu_args", "ring", "timeout"),
+)
 
 
 class Unclear(ValueError):
@@ -23,13 +26,16 @@ class Choice:
     """
 
     names: tuple = ("VIRT_RV32",)
+    bus: str = None
     devices: tuple = ()
     disk: object = "blank"
     files: dict = field(default_factory=dict)
     firmware: object = None
     memory: str = None
     net: object = "user"
+    qemu: int = None
     qemu_args: tuple = ()
+    ring: str = None
     timeout: float = 30
     folders: tuple = ()
 

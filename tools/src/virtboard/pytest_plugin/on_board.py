@@ -41,7 +41,7 @@ class OnBoardFile(pytest.File):
         try:
             choice = self._choice()
             cases = unittests.cases(self.path)
-        except (SyntaxError, Unclear) as error:
+        except (SyntaxError, UnicodeDecodeError, Unclear) as error:
             raise self.CollectError(f"{self.path}: {error}") from None
         for name in choice.names:
             suffix = f"[{name}]" if len(choice.names) > 1 else ""

@@ -1,5 +1,6 @@
 """Starts the boards of tests, and ends them."""
 
+import os
 import shutil
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -38,7 +39,7 @@ class Bench:
         the test fails with the reason.
         """
         with ExitStack() as stack:
-            with failing_with_a_sentence():
+            with failing_with_a_sentence(), variables(choice):
                 board, devices = self._start(stack, choice, name, network)
                 board.timeout = choice.timeout
                 board.devices = devices
@@ -115,6 +116,21 @@ class Bench:
             stack.enter_context(Server(device, path))
             extra += arguments(device, path)
         return devices, extra
+
+
+@contextmanager
+def variables(choice):
+    """Has the environment say what a choice has of the bus, the rings and the release of QEMU."""
+    former = dict(os.environ)
+    wanted = {"BUS": choice.bus, "RING": choice.ring, "QEMU": choice.qemu}
+    os.environ.update({name: str(value) for name, value in wanted.items() if value})
+    try:
+        yield
+    finally:
+        for name in wanted:
+            os.environ.pop(name, None)
+            if name in former:
+                os.environ[name] = former[name]
 
 
 @contextmanager
