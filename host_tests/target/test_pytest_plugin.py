@@ -163,7 +163,7 @@ def test_failures_are_the_boards(project):
     result.stdout.fnmatch_lines(
         lines("""
             >       board.exec(f'''
-            E       virtboard.board.BoardError: the board raised
+            E       virtboard.errors.BoardError: the board raised
             E       Traceback (most recent call last):
             E         File "test_failures_are_the_boards.py", line 14, in <module>
             E           divide({number}, 0)
@@ -176,7 +176,7 @@ def test_failures_are_the_boards(project):
             5
             E         File "test_failures_are_the_boards.py:18", line 2, in <module>
             E           print(y)
-            E       virtboard.board.BoardTimeout: the board still runs it after 0.5 s
+            E       virtboard.errors.BoardTimeout: the board still runs it after 0.5 s
             E       it had printed:
             E           before
             FAILED *::test_fails - ZeroDivisionError: divide by zero
