@@ -1,4 +1,4 @@
-"""The modules of the firmware are those that README.md names; and unittest."""
+"""The modules of the firmware are those that docs/features.md names; and unittest."""
 
 import re
 
@@ -16,13 +16,14 @@ def modules(board):
     return plain | {name for name in packages if "/" not in name}
 
 
-def modules_of_readme():
-    table = (ROOT / "README.md").read_text().partition("\n## Modules\n")[2].partition("\n## ")[0]
+def modules_of_page():
+    page = (ROOT / "docs/features.md").read_text()
+    table = page.partition("\n## Modules\n")[2].partition("\n## ")[0]
     return set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\|.*\|$", table, re.M))))
 
 
-def test_the_readme_names_all_modules_and_no_other(board):
-    assert modules(board()) == modules_of_readme()
+def test_the_page_names_all_modules_and_no_other(board):
+    assert modules(board()) == modules_of_page()
 
 
 TESTS = """

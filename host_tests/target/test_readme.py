@@ -1,22 +1,24 @@
-"""What README.md shows is what happens."""
+"""What README.md and the pages in docs/ show is what happens."""
 
 import os
 import pty
 import re
 import select
+import shlex
 import signal
 import subprocess
+import sys
 
 import pytest
 
 from target.facts import HERE
 from target.slots import slot
-from tools import BOARD, ROOT, disk
-from virtboard import qemu
+from tools import BOARD, ROOT, SOURCE, disk
+from virtboard import places, qemu
 
 
 def as_on_this_board(text):
-    """README.md shows the first board; on others the devices are elsewhere."""
+    """The pages show the first board; on others the devices are elsewhere."""
     for number, address in enumerate(("10008000", "10007000", "10006000")):
         text = re.sub(f"^    0x{address}", f"    {slot(number):#010x}", text, flags=re.M)
         text = text.replace(f"0x{address}", f"{slot(number):#x}")
@@ -27,11 +29,28 @@ def as_on_this_board(text):
     return text.replace("VIRT_RV32", BOARD).replace("virt with rv32imac", f"virt with {HERE.mcu}")
 
 
-README = as_on_this_board((ROOT / "README.md").read_text())
+# By their paths from the root.
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text()
+    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+README = as_on_this_board(PAGES["README.md"])
+
+# What pytest runs, on the host or on the board, of the blocks of Python.
+IS_TEST = re.compile(r"^ *def test_", re.MULTILINE)
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(language, page, text):
+    found = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [pytest.param(block, id=f"{page}-{n}") for n, block in enumerate(found)]
+
+
+SESSIONS = [
+    one for page, text in PAGES.items() for one in blocks("pycon", page, as_on_this_board(text))
+]
+PYTHON = [one for page, text in PAGES.items() for one in blocks("python", page, text)]
+TESTS = [one for one in PYTHON if IS_TEST.search(one.values[0])]
+SCRIPTS = [one for one in PYTHON if one not in TESTS]
 
 
 @pytest.fixture
@@ -53,13 +72,13 @@ def sessions(text):
         yield typed, shown
 
 
-@pytest.mark.parametrize("number", range(len(blocks("pycon"))))
-def test_sessions_at_the_prompt(newcomers_board, number):
-    if "pci." in blocks("pycon")[number] and not HERE.has_device_tree:
+@pytest.mark.parametrize("session", SESSIONS)
+def test_sessions_at_the_prompt(newcomers_board, session):
+    if "pci." in session and not HERE.has_device_tree:
         pytest.skip("this machine has no device tree, and so no PCI")
     b = newcomers_board()
     b.read_until(b">>> ")
-    for typed, shown in sessions(blocks("pycon")[number]):
+    for typed, shown in sessions(session):
         b.write(typed.encode() + b"\r")
         answer = b.read_until(b"\n>>> ").decode().replace("\r\n", "\n")
         got = answer.removesuffix(">>> ").split("\n", 1)[1]
@@ -68,13 +87,80 @@ def test_sessions_at_the_prompt(newcomers_board, number):
 
 
 # What the scripts print.
-PRINTED = ("QEMU Virtio Keyboard\n", "16 None\n", "173\n", "b'U\\xaa' 1000\n", "[1, 20, 300]\n")
+PRINTED = {
+    "README.md-0": "hello from micropython on virt\n",
+    "docs/drivers.md-0": "QEMU Virtio Keyboard\n",
+    "docs/drivers.md-1": "16 None\n",
+    "docs/drivers.md-2": "173\n",
+    "docs/drivers.md-3": "b'U\\xaa' 1000\n",
+    "docs/drivers.md-4": "[1, 20, 300]\n",
+}
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
-def test_scripts(newcomers_board, number):
+def test_what_each_script_prints_is_known():
+    assert [one.id for one in SCRIPTS] == list(PRINTED)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts(newcomers_board, request, script):
     b = newcomers_board("virtio-keyboard-device")
-    assert b.exec(blocks("python")[number]) == PRINTED[number]
+    assert b.exec(script) == PRINTED[request.node.callspec.id]
+
+
+@pytest.fixture
+def as_installed(tmp_path, firmware_elf):
+    """A function that runs a module of Python in an empty folder, where virtboard is installed."""
+    if not places.BLANK.exists():
+        disk.make_blank_start(places.BLANK)
+    unwanted = ("PYTEST_ADDOPTS", "QEMU", "RING", "BUS")
+    environment = {name: value for name, value in os.environ.items() if name not in unwanted}
+
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, "-m", *words],
+            cwd=tmp_path,
+            env={**environment, "PYTHONPATH": str(SOURCE)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.mark.alike
+@pytest.mark.parametrize("text", TESTS)
+def test_tests_of_pytest(as_installed, tmp_path, text):
+    name = "on_board_x.py" if "import unittest" in text else "test_x.py"
+    (tmp_path / name).write_text(text)
+    result = as_installed("pytest", "-p", "virtboard.pytest_plugin", "--board", BOARD)
+    assert result.returncode == 0, result.stdout
+    assert " passed" in result.stdout or " skipped" in result.stdout
+
+
+def test_the_command_prints_what_the_readme_says(as_installed, tmp_path):
+    (tmp_path / "hello.py").write_text(SCRIPTS[0].values[0])
+    line = re.search(r"^    mpy-virtio (run .*)$", README, re.MULTILINE)[1]
+    result = as_installed("virtboard.cli", *shlex.split(line))
+    promised = re.search(r"are the command's:\n\n    (.*\n)", README)[1]
+    assert (result.returncode, result.stdout) == (0, promised)
+
+
+@pytest.mark.alike
+def test_the_commands_of_disks(as_installed, tmp_path):
+    """Without the packages from the Internet, one after the other, they work."""
+    part = PAGES["docs/command.md"].partition("\n## Disks\n\n")[2]
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "backup").mkdir()
+    for name in ("main.py", "lib/one.py", "hello.py"):
+        (tmp_path / name).write_text("print('hello')\n")
+    for line in re.findall(r"\A((?:    .*\n)+)", part)[0].splitlines():
+        if " mip " not in line:
+            result = as_installed("virtboard.cli", *line.split()[1:])
+            assert result.returncode == 0, result.stdout
+    assert (tmp_path / "backup/main.py").exists() and "hello" in result.stdout
 
 
 def read_to_prompt(file):
@@ -116,7 +202,8 @@ def test_make_run_ends_as_promised(firmware_elf, tmp_path):
 
 
 def test_the_qemu_command_by_hand(firmware_elf, tmp_path):
-    found = re.search(r"^    (qemu-system-.*\n(?:        .*\n)*)", README, re.MULTILINE)
+    page = as_on_this_board(PAGES["docs/make.md"])
+    found = re.search(r"^    (qemu-system-.*\n(?:        .*\n)*)", page, re.MULTILINE)
     command = found[1]
     image = tmp_path / "disk.img"
     disk.make_fat(image, 32, disk.DEMO_FILES)
@@ -134,17 +221,3 @@ def test_the_qemu_command_by_hand(firmware_elf, tmp_path):
             assert b"hello from the disk" in read_to_prompt(qemu.stdout.fileno())
         finally:
             qemu.kill()
-
-
-def test_files_that_are_linked_exist():
-    links = re.findall(r"\]\(([^)]+)\)", README)
-    files = [file for file in (link.partition("#")[0] for link in links) if file]
-    assert files and all((ROOT / file).exists() for file in files)
-
-
-def test_headings_that_are_linked_exist():
-    for file, _, heading in (link.partition("#") for link in re.findall(r"\]\(([^)]+)\)", README)):
-        if heading:
-            text = (ROOT / (file or "README.md")).read_text()
-            titles = re.findall(r"^#+ (.*)", text, re.M)
-            assert heading in [re.sub(r"[^\w -]", "", t).lower().replace(" ", "-") for t in titles]

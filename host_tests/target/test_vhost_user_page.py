@@ -126,8 +126,3 @@ def test_events(entropy_of):
     """)
     bufs = [bytearray(text.ljust(5, b"\0")) for text in (b"ding", b"dong", b"")]
     assert printed == f"[4, 4] {bufs}\n"
-
-
-def test_files_that_are_linked_exist():
-    links = re.findall(r"\]\(([^)]+)\)", PAGE)
-    assert links and all((FOLDER / link.partition("#")[0]).exists() for link in links)
