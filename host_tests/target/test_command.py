@@ -4,6 +4,7 @@ import functools
 import http.server
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -257,6 +258,29 @@ def test_a_test_that_hangs_fails_and_the_next_one_runs(command):
     status, output, _ = command("test", "--timeout", "2")
     assert status == 1
     assert "test_a ... FAILED" in output and "test_b ... ok" in output
+
+
+@pytest.mark.parametrize("kind", ["pty", "link", "tcp"])
+def test_a_prompt_on_a_line_for_other_programs(command, tmp_path, kind):
+    line = kind
+    if kind == "link":
+        line = f"link:{tmp_path}/ttyUSB77"
+    elif kind == "tcp":
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            line = f"tcp:{free.getsockname()[1]}"
+    process = command.start("repl", "--serial", line, command.named)
+    said = process.stdout.readline()
+    place = re.fullmatch(rf"{BOARD} is at (\S+); Ctrl-C ends it\n", said)[1]
+    if kind == "link":
+        assert place == line.partition(":")[2]
+    if kind == "tcp":
+        assert place == f"socket://localhost:{line.partition(':')[2]}"
+    asked = [sys.executable, "-m", "mpremote", "connect", place, "exec", "print(6 * 7)"]
+    answer = subprocess.run(asked, capture_output=True, text=True, timeout=120)
+    assert answer.stdout.replace("\r\n", "\n") == "42\n", answer.stderr
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(30) == INTERRUPTED
+    assert not os.path.lexists(tmp_path / "ttyUSB77")
 
 
 # What makes no sense.
