@@ -13,7 +13,14 @@ from virtboard.pytest_plugin import choice
 
 PAGES = sorted(
     path
-    for pattern in ("*.md", "docs/*.md", "boards/**/*.md", "host_tests/**/*.md", "tools/**/*.md")
+    for pattern in (
+        "*.md",
+        "docs/*.md",
+        "boards/**/*.md",
+        "examples/**/*.md",
+        "host_tests/**/*.md",
+        "tools/**/*.md",
+    )
     for path in ROOT.glob(pattern)
 )
 CODE = re.compile(r"^```.*?^```$|^    .*$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
