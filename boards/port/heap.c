@@ -11,6 +11,7 @@
 #include "memory.h"
 #include "opaque.h"
 #include "script.h"
+#include "versions.h"
 
 // The heap is a few areas, each a piece of RAM as large as there is. In front are the tables for
 // all blocks that it can have. It begins with few, and tables and pool grow from their starts: so
@@ -54,6 +55,16 @@ static void lay_out(area_t *area, uintptr_t start, uintptr_t end) {
     memset(area->gc_alloc_table_start, 0, GAP);
 }
 
+// Has the collector know of all blocks of an area.
+static void note_bounds(const area_t *area) {
+    #if HAS_POOL_BOUNDS
+    MP_STATE_MEM(area_pool_min) = MIN(MP_STATE_MEM(area_pool_min), area->gc_pool_start);
+    MP_STATE_MEM(area_pool_max) = MAX(MP_STATE_MEM(area_pool_max), area->gc_pool_end);
+    #else
+    (void)area;
+    #endif
+}
+
 // Gives an area so many blocks more, in whole steps, or as many as it can have; returns how many.
 static size_t extend(area_t *area, size_t blocks) {
     size_t former = blocks_count(area);
@@ -62,6 +73,7 @@ static size_t extend(area_t *area, size_t blocks) {
     memset(area->gc_finaliser_table_start + former / FLAGS_IN_BYTE, 0, steps * FLAGS_IN_STEP);
     area->gc_alloc_table_byte_len += steps * KINDS_IN_STEP;
     area->gc_pool_end += steps * STEP * BLOCK_SIZE;
+    note_bounds(area);
     return steps * STEP;
 }
 

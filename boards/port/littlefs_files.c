@@ -55,8 +55,12 @@ static int where_is(const char *path, const char *from) {
 
 // ---- Files that are open, for both versions of littlefs. These two bits of their flags are free.
 
-#define IS_MOVED 0x01000000
-#define IS_GOING 0x02000000
+#define IS_MOVED 0x10000000
+#define IS_GOING 0x20000000
+
+_Static_assert(((LFS1_F_DIRTY | LFS1_F_WRITING | LFS1_F_READING | LFS1_F_ERRED
+    | LFS2_F_DIRTY | LFS2_F_WRITING | LFS2_F_READING | LFS2_F_ERRED | LFS2_F_INLINE)
+    & (IS_MOVED | IS_GOING)) == 0, "littlefs has a use for these two bits");
 
 #define LFSx(name) lfs1_##name
 #define LFSx_REAL(name) __real_lfs1_##name

@@ -107,6 +107,11 @@ static mp_obj_t virt_finalise(mp_obj_t object) {
 }
 static MP_DEFINE_CONST_FUN_OBJ_1(virt_finalise_obj, virt_finalise);
 
+// Whether a big number that is not negative fits into `value`, and puts it there if so.
+static bool fits_64_bits(const mp_obj_int_t *number, uint64_t *value) {
+    return mpz_as_bytes(&number->mpz, MP_ENDIANNESS_BIG, false, sizeof(*value), (byte *)value);
+}
+
 // A number of 64 bits.
 static uint64_t get_uint64(mp_obj_t number) {
     uint64_t value = 0;
@@ -118,7 +123,7 @@ static uint64_t get_uint64(mp_obj_t number) {
     }
     if (mp_obj_is_small_int(number)) {
         value = MP_OBJ_SMALL_INT_VALUE(number);
-    } else if (!mp_obj_int_to_bytes_impl(number, MP_ENDIANNESS_BIG, sizeof(value), (byte *)&value)) {
+    } else if (!fits_64_bits(MP_OBJ_TO_PTR(number), &value)) {
         mp_raise_ValueError(MP_ERROR_TEXT("address or size has more than 64 bits"));
     }
     return value;

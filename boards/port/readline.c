@@ -6,7 +6,6 @@
 
 #include "py/mpconfig.h"
 #include "py/mphal.h"
-#include "py/unicode.h"
 
 static void show(const char *text, size_t length);
 static void show_string(const char *text);
@@ -20,6 +19,7 @@ static void show_string(const char *text);
 #undef readline
 
 #define LONGEST_CHARACTER 4
+#define LAST_FIRST_BYTE 0xf7
 
 static bool hidden;
 
@@ -137,7 +137,7 @@ static void collect(int c, uint8_t *character, size_t *length) {
     }
     character[(*length)++] = c;
     if (*length == length_of(character[0])) {
-        if (utf8_check(character, *length)) {
+        if (character[0] <= LAST_FIRST_BYTE) {
             insert(character, *length);
         }
         *length = 0;

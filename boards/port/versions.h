@@ -26,4 +26,7 @@
 // mbedTLS gets its random numbers from mp_hal_get_random() by MicroPython's own code.
 #define HAS_MBEDTLS_HARDWARE_POLL   MICROPYTHON_SINCE(1, 28)
 
+// The collector takes for no reference what is outside of area_pool_min to area_pool_max.
+#define HAS_POOL_BOUNDS             MICROPYTHON_SINCE(1, 29)
+
 #endif // MICROPY_INCLUDED_BOARDS_PORT_VERSIONS_H
