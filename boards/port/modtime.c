@@ -76,9 +76,7 @@ static void mp_time_sleep(mp_obj_t seconds) {
     if (value > (mp_float_t)MOST_SECONDS) {
         mp_raise_msg(&mp_type_OverflowError, MP_ERROR_TEXT("a sleep is up to 9223372036 seconds"));
     }
-    if (value > 0) {
-        mp_hal_sleep_ms((uint64_t)(value * 1000));
-    }
+    mp_hal_sleep_ms(value > 0 ? (uint64_t)(value * 1000) : 0);
 }
 
 // ---- The time of day.
