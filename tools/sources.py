@@ -5,6 +5,7 @@ even then, whatever that checkout has in its lib/: a firmware has one mbedTLS.
 """
 
 import os
+import re
 from pathlib import Path
 
 from tools import BUILD, debian
@@ -70,6 +71,15 @@ def check_tree(tree):
     if not (tree / "py/mkenv.mk").exists():
         raise SystemExit(f"MPY_DIR={tree} has no py/mkenv.mk: {USE_A_CHECKOUT}")
     return tree
+
+
+def version_of(tree):
+    """Version of MicroPython's source `tree`, such as (1, 26)."""
+    text = (tree / "py/mpconfig.h").read_text()
+    return tuple(
+        int(re.search(rf"#define MICROPY_VERSION_{part} (\d+)", text)[1])
+        for part in ("MAJOR", "MINOR")
+    )
 
 
 def source(name):

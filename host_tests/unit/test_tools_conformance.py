@@ -101,6 +101,11 @@ def test_verdicts_of_tests_for_several_boards():
     ]
 
 
+def test_boards_are_named_as_the_runner_of_the_release_takes_them():
+    assert network.instance((1, 26), "/dev/pts/1") == ["-i", "pyb:/dev/pts/1"]
+    assert network.instance((1, 27), "/dev/pts/1") == ["-t", "/dev/pts/1"]
+
+
 def test_only_the_gateways_network_is_there():
     def frame(address):
         return bytes(12) + b"\x08\0\x45" + bytes(15) + bytes(address) + bytes(30)

@@ -163,8 +163,8 @@ class NetworkTests:
 
     def run_multi(self, switch, tests):
         with self.board(switch, "first") as first, self.board(switch, "second") as second:
-            boards = [word for one in (first, second) for word in ("-i", f"pyb:{one.pty}")]
-            said = self.call("multi", "run-multitests.py", [*boards, *tests])
+            boards = [instance(self.suite.version, one.pty) for one in (first, second)]
+            said = self.call("multi", "run-multitests.py", [*sum(boards, []), *tests])
         return [Result(test, "network", verdict) for test, verdict in multi_verdicts(said)]
 
     def board(self, switch, label):
@@ -190,6 +190,11 @@ class NetworkTests:
         if not _END.search(said):
             raise SuiteError(f"the runner did not get to its end; {log} ends in\n{said[-2000:]}")
         return said
+
+
+def instance(version, port):
+    """What run-multitests.py of MicroPython `version` is told to take the board at `port`."""
+    return ["-t", port] if version >= (1, 27) else ["-i", f"pyb:{port}"]
 
 
 def multi_verdicts(said):

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from multiprocessing.pool import ThreadPool
 
-from tools import BUILD, disk, firmware, tell
+from tools import BUILD, disk, firmware, sources, tell
 from virtboard import boards, qemu
 from virtboard.board import Board, BoardError
 
@@ -75,7 +75,7 @@ class Suite:
         self.tests = home / "tests"
         shutil.copytree(tree / "tests", self.tests)
         (self.home / "tools").symlink_to(tree / "tools")
-        self.version = version_of(tree)
+        self.version = sources.version_of(tree)
 
     def board(self, label="", files=(), **options):
         """A Board with a disk that has what tests need; `label` tells it from others.
@@ -140,15 +140,6 @@ class Suite:
 def verdicts(said):
     """What the runner said of each test: a list of (test, verdict)."""
     return [(test, _VERDICTS[word]) for word, test in _LINE.findall(said)]
-
-
-def version_of(tree):
-    """Version of MicroPython's source `tree`, such as (1, 26)."""
-    text = (tree / "py/mpconfig.h").read_text()
-    return tuple(
-        int(re.search(rf"#define MICROPY_VERSION_{part} (\d+)", text)[1])
-        for part in ("MAJOR", "MINOR")
-    )
 
 
 def environment():
