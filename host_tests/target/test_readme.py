@@ -198,7 +198,8 @@ def test_make_run_ends_as_promised(firmware_elf, tmp_path):
     # The disk is another one, and MicroPython's version and date are the source's.
     assert re.fullmatch(rf"{BOARD} in QEMU, disk .*; leave with Ctrl-A X", seen[0])
     assert seen[1:4] == lines[1:4] and seen[5:] == lines[5:]
-    assert re.fullmatch(rf"MicroPython v[0-9.]+ on [0-9-]+; QEMU .* with {HERE.mcu}", seen[4])
+    version = r"v[0-9.]+(-preview\S*)?"
+    assert re.fullmatch(rf"MicroPython {version} on [0-9-]+; QEMU .* with {HERE.mcu}", seen[4])
 
 
 def test_the_qemu_command_by_hand(firmware_elf, tmp_path):
