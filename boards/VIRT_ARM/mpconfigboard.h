@@ -16,7 +16,7 @@
 
 // The RAM that the firmware uses to begin with: a script, and what the heap grows into, are behind.
 #define MICROPY_HW_RAM_BASE             0x40100000
-#define MICROPY_HW_RAM_SIZE             0x800000
+#define MICROPY_HW_RAM_SIZE             0x900000
 #define MICROPY_HW_HEAP_SIZE            0x400000
 #define MICROPY_HW_STACK_SIZE           0x40000
 #define MICROPY_HW_TRAP_STACK_SIZE      0x10000

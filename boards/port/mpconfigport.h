@@ -21,6 +21,8 @@
 #define MICROPY_ENABLE_GC                       (1)
 #define MICROPY_GC_SPLIT_HEAP                   (1)
 #define MICROPY_ENABLE_PYSTACK                  (1)
+// heap.c has no table of what weak references are for.
+#define MICROPY_PY_WEAKREF                      (0)
 #define MICROPY_ENABLE_EMERGENCY_EXCEPTION_BUF  (1)
 // mbedTLS allocates from the heap.
 #define MICROPY_TRACKED_ALLOC                   (1)
@@ -133,6 +135,13 @@ typedef intptr_t mp_off_t;
 #endif
 #ifndef MICROPY_FATFS_USE_LABEL
 #define MICROPY_FATFS_USE_LABEL                 (1)
+#endif
+// romfs.c: for `mpremote romfs`. It takes so many bytes of the RAM that is the firmware's.
+#ifndef MICROPY_VFS_ROM
+#define MICROPY_VFS_ROM                         (1)
+#endif
+#ifndef MICROPY_HW_ROMFS_PART0_SIZE
+#define MICROPY_HW_ROMFS_PART0_SIZE             (1024 * 1024)
 #endif
 
 // Modules.

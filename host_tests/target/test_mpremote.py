@@ -1,12 +1,13 @@
 """mpremote against our firmware, over a pseudo-terminal."""
 
 import json
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from tools import disk
+from tools import disk, firmware, sources
 from virtboard import qemu
 
 pytestmark = pytest.mark.alike
@@ -19,12 +20,17 @@ def mpremote(board, tmp_path):
     disk.make_fat(image, 16, {"hello.txt": b"hello from the host\n"})
     b = board(drives=[qemu.Drive(image)], pty=True)
 
+    def command(*arguments):
+        return [sys.executable, "-um", "mpremote", "connect", b.pty, *map(str, arguments)]
+
     def run(*arguments):
-        command = [sys.executable, "-m", "mpremote", "connect", b.pty, *map(str, arguments)]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+        result = subprocess.run(
+            command(*arguments), capture_output=True, text=True, timeout=120, cwd=tmp_path
+        )
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout.replace("\r\n", "\n")
 
+    run.command = command
     run.image = image
     return run
 
@@ -84,3 +90,103 @@ import mpy_virtio as virtio
 print(virtio.__file__, virtio.probe()[0].device_type)
 """
     assert mpremote("exec", script) == "/elsewhere/mpy_virtio/__init__.py block\n"
+
+
+@pytest.fixture
+def rom(tmp_path):
+    """A folder for /rom, with a module of each kind."""
+    folder = tmp_path / "folder"
+    (folder / "lib").mkdir(parents=True)
+    (folder / "greeting.txt").write_text("good morning\n")
+    (folder / "source.py").write_text("answer = 42\n")
+    compiled = tmp_path / "compiled.py"
+    compiled.write_text("def name():\n    return __name__ + ' in ROM'\n")
+    mpy_cross = firmware.build_mpy_cross(sources.micropython())
+    subprocess.run([mpy_cross, compiled, "-o", folder / "lib/compiled.mpy"], check=True)
+    return folder
+
+
+USE = """
+import compiled, os, source
+print(sorted(os.listdir("/rom")), open("/rom/greeting.txt").read().strip())
+print(source.answer, source.__file__, compiled.name(), compiled.__file__)
+"""
+USED = (
+    "['greeting.txt', 'lib', 'source.py'] good morning\n"
+    "42 /rom/source.py compiled in ROM /rom/lib/compiled.mpy\n"
+)
+
+
+def test_romfs(mpremote, rom):
+    empty = mpremote("romfs", "query")
+    assert "ROMFS0 partition has size 1048576 bytes" in empty and "Not a valid ROMFS" in empty
+    assert "ROMFS image deployed" in mpremote("romfs", "deploy", rom)
+    assert "ROMFS image size:" in mpremote("romfs", "query")
+    assert mpremote("exec", USE) == USED
+    # A reset of the machine leaves it, too.
+    mpremote("exec", "--no-follow", "import machine; machine.reset()")
+    assert mpremote("exec", USE) == USED
+    assert "hello.txt" in mpremote("fs", "ls", ":/")
+
+
+def test_romfs_of_an_image(mpremote, rom):
+    mpremote("romfs", "-o", "it.romfs", "build", rom)
+    mpremote("romfs", "deploy", "it.romfs")
+    assert mpremote("exec", USE) == USED
+
+
+def test_a_deploy_that_is_interrupted_leaves_a_board_that_boots(mpremote, rom, tmp_path):
+    mpremote("romfs", "deploy", rom)
+    large = tmp_path / "large"
+    large.mkdir()
+    (large / "large.bin").write_bytes(bytes(range(256)) * 2000)
+    with subprocess.Popen(
+        mpremote.command("romfs", "deploy", large),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        said = b""
+        while b"Writing at offset 40960" not in said:
+            said += process.stdout.read1()
+            assert process.poll() is None, said
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+    assert process.returncode != 0
+    assert mpremote("exec", "import os; print(os.listdir('/'))") == "['hello.txt']\n"
+    assert "Not a valid ROMFS" in mpremote("romfs", "query")
+    mpremote("romfs", "deploy", rom)
+    assert mpremote("exec", USE) == USED
+
+
+IOCTL = """
+import vfs
+partition = vfs.rom_ioctl(2, 0)
+size = len(partition)
+print(vfs.rom_ioctl(1), vfs.rom_ioctl(2, 1), vfs.rom_ioctl(6, 0))
+for request in (
+    (3, 0, size + 1), (3, 0, -1), (3, 0, 4096, size), (3, 0), (4, 0, 0),
+    (4, 0, size - 1, b"ab"), (4, 0, -1, b"a"), (4, 1, 0, b"a"), (7, 0),
+):
+    print(vfs.rom_ioctl(*request), end=" ")
+print()
+print(*(vfs.rom_ioctl(*request) for request in ((3, 0, 8192), (4, 0, 0, b"abc"))))
+print(vfs.rom_ioctl(4, 0, size - 1, b"z"))
+print(bytes(partition[:4]), partition[-1])
+print(vfs.rom_ioctl(5, 0), bytes(partition[:4]), vfs.rom_ioctl(5, 0), bytes(partition[:4]))
+try:
+    partition[0] = 1
+except TypeError:
+    print("read only")
+"""
+
+
+def test_what_the_partition_is_asked_for(mpremote):
+    assert mpremote("exec", IOCTL).splitlines() == [
+        "1 -22 4096",
+        " ".join(["-22"] * 9) + " ",
+        "1 0",
+        "0",
+        r"b'\xffbc\xff' 122",
+        r"0 b'abc\xff' 0 b'abc\xff'",
+        "read only",
+    ]

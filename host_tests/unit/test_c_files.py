@@ -51,7 +51,7 @@ GROUPS = ("clock_", "irq_", "power_", "rtc_", "uart_", "device_memory_")
 # What MicroPython and the libraries ask of a port, by the names that they have for it.
 ASKED_FOR = (
     *("mp_hal_", "machine_", "virt_", "network_attr", "gc_collect", "nlr_jump_fail"),
-    *("mbedtls_", "get_fattime", "sys_now"),
+    *("mbedtls_", "mp_vfs_rom_ioctl", "get_fattime", "sys_now"),
     *("atoi", "memcpy", "memmove", "memset"),
 )
 
