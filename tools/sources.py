@@ -1,5 +1,8 @@
 """The sources that firmware is built from: upstream's, as Debian's archive has them.
 
+Where Debian has moved on from all that are named here, it is the newest that it offers, with
+a warning.
+
 MPY_DIR names a checkout of MicroPython to use instead. The libraries are those of the table here
 even then, whatever that checkout has in its lib/: a firmware has one mbedTLS.
 """
@@ -8,7 +11,7 @@ import os
 import re
 from pathlib import Path
 
-from tools import BUILD, debian
+from tools import BUILD, debian, tell
 from tools.debian import Archive
 
 # Of each the releases that will do, best first.
@@ -91,10 +94,52 @@ def source(name):
     for version in releases:
         if (tree := folder_of(name, version)).exists():
             return tree
+    if tree := newer_in_build(name):
+        return tree
     for version in releases:
         if tree := release(name, version):
             return tree
-    raise SystemExit(f"Debian offers no {name} {' or '.join(releases)}")
+    if tree := newest(name):
+        return tree
+    raise SystemExit(f"Debian offers no {name}, neither {' nor '.join(releases)} nor another one")
+
+
+def newer_in_build(name):
+    """Folder with a source that newest() fetched before; None without one.
+
+    One that is older than a release of SOURCES is left alone: there is a new table.
+    """
+    pinned = max(map(debian.numbers, SOURCES[name]))
+    folders = {
+        tuple(debian.numbers(path.name.removeprefix(f"{name}-"))): path
+        for path in BUILD.glob(f"{name}-*")
+        if re.fullmatch(r"[\d.]*\d", path.name.removeprefix(f"{name}-"))
+    }
+    version = max(folders, default=())
+    return folders[version] if list(version) > pinned else None
+
+
+def newest(name):
+    """Folder with the newest release of a source that Debian offers, or None.
+
+    Says which it is, and how to pin it.
+    """
+    releases = SOURCES[name]
+    archives = releases.values()
+    package = next(iter(archives)).package
+    suites = dict.fromkeys(suite for archive in archives for suite in archive.suites)
+    series = next(iter(releases)).partition(".")[0] + "."
+    found = debian.fetch_newest(package, suites, series)
+    if found is None:
+        return None
+    version, archive, paths = found
+    tell(
+        f"WARNING: Debian has moved on from {name} {' and '.join(releases)}. Taken in their place "
+        f"is {version}, which nobody has tested here. The signature of Debian's archive is good "
+        f"for it, and its SHA-256 is {archive.digest}. To pin it, add this to "
+        f'SOURCES["{name}"] of tools/sources.py:\n    "{version}": {archive!r},'
+    )
+    return debian.unpack(paths, folder_of(name, version))
 
 
 def release(name, version):
@@ -102,8 +147,8 @@ def release(name, version):
     tree = folder_of(name, version)
     if tree.exists():
         return tree
-    path = debian.fetch(SOURCES[name][version])
-    return path and debian.unpack(path, tree)
+    paths = debian.fetch(SOURCES[name][version])
+    return paths and debian.unpack(paths, tree)
 
 
 def folder_of(name, version):

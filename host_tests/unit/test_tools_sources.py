@@ -25,7 +25,8 @@ def archive_of(tmp_path, monkeypatch):
     offered = set()
     monkeypatch.setattr(sources, "BUILD", tmp_path)
     monkeypatch.delenv("MPY_DIR", raising=False)
-    monkeypatch.setattr(debian, "fetch", lambda one: one.name if one.name in offered else None)
+    monkeypatch.setattr(debian, "fetch", lambda one: [one.name] if one.name in offered else None)
+    monkeypatch.setattr(debian, "fetch_newest", lambda *_: None)
     monkeypatch.setattr(debian, "unpack", lambda _, tree: tree.mkdir() or tree)
     return offered
 
@@ -52,3 +53,47 @@ def test_nothing_offered_says_what_to_do(archive_of):
     with pytest.raises(SystemExit, match="MPY_DIR") as refused:
         sources.micropython()
     assert "1.26.1" in str(refused.value)
+
+
+@pytest.fixture
+def moved_on(archive_of, monkeypatch):
+    """Debian has none of the releases of mbedTLS that are pinned, but 3.6.99; how it was asked."""
+    asked = []
+
+    def fetch_newest(*arguments):
+        asked.append(arguments)
+        archive = debian.Archive("mbedtls", "mbedtls_3.6.99+ds.orig.tar.xz", "0123", ("sid",))
+        return "3.6.99", archive, [archive.name]
+
+    monkeypatch.setattr(debian, "fetch_newest", fetch_newest)
+    return asked
+
+
+def test_the_newest_is_taken_when_debian_has_moved_on(moved_on, tmp_path, capsys):
+    assert sources.source("mbedtls") == tmp_path / "mbedtls-3.6.99"
+    package, suites, series = moved_on[0]
+    assert (package, list(suites), series) == ("mbedtls", ["sid", "forky", "trixie"], "3.")
+    said = capsys.readouterr().err
+    assert said.count("WARNING") == 1
+    for part in ("3.6.7 and 3.6.6", "is 3.6.99", "SHA-256 is 0123", 'SOURCES["mbedtls"]'):
+        assert part in said
+    # The line that is to be added makes the Archive.
+    line = said.splitlines()[-1].strip()
+    entry = eval("{" + line + "}", {"Archive": debian.Archive})
+    assert entry["3.6.99"].name == "mbedtls_3.6.99+ds.orig.tar.xz"
+    # It is there the next time.
+    assert sources.source("mbedtls") == tmp_path / "mbedtls-3.6.99"
+    assert len(moved_on) == 1 and capsys.readouterr().err == ""
+
+
+def test_a_pinned_release_comes_before_the_newest(moved_on, archive_of, tmp_path):
+    version, archive = list(sources.SOURCES["mbedtls"].items())[-1]
+    archive_of.add(archive.name)
+    assert sources.source("mbedtls") == tmp_path / f"mbedtls-{version}"
+    assert not moved_on
+
+
+@pytest.mark.parametrize("name", ["mbedtls-3.6.5", "mbedtls-3.7.part", "mbedtls-extra"])
+def test_other_folders_are_no_newer_release(moved_on, tmp_path, name):
+    (tmp_path / name).mkdir()
+    assert sources.source("mbedtls") == tmp_path / "mbedtls-3.6.99"
