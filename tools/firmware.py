@@ -1,5 +1,8 @@
 """Builds firmware: `python3 -m tools.firmware VIRT_RV32` makes build/VIRT_RV32/firmware.elf.
 
+MPY_LIB_DIR names a checkout of micropython-lib, of which requests, mip, ntptime and unittest are
+frozen in the place of ours.
+
 The name `stock` builds MicroPython's own port for QEMU with our package frozen in, and nothing
 else of ours: build/stock-VIRT_RV32/firmware.elf.
 """
@@ -10,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 from tools import BOARD, BUILD, ROOT, sources, tell
 from virtboard import boards
@@ -18,6 +22,15 @@ STOCK = "stock"
 
 # What boards/Makefile calls the libraries that MicroPython's source has to be joined by.
 LIBRARIES = {"MBEDTLS": "mbedtls", "LWIP": "lwip"}
+
+# What has to be in a checkout of micropython-lib. MicroPython's makefiles look for the first.
+IN_MICROPYTHON_LIB = (
+    "README.md",
+    "micropython/mip/manifest.py",
+    "micropython/net/ntptime/manifest.py",
+    "python-ecosys/requests/manifest.py",
+    "python-stdlib/unittest/manifest.py",
+)
 
 
 def path_of(name):
@@ -47,6 +60,7 @@ def build(name, folder=None, **variables):
     else:
         settings |= {"BOARD": name, "MPY_DIR": tree}
         settings |= {variable: sources.source(name) for variable, name in LIBRARIES.items()}
+        settings |= upstream_modules()
         make(tree, ROOT / "boards", settings)
     return firmware
 
@@ -87,9 +101,28 @@ def micropython_lib(tree):
     return folder
 
 
+def upstream_modules():
+    """Make variables that freeze modules of the micropython-lib that MPY_LIB_DIR names; or none.
+
+    Raises SystemExit if it names something else.
+    """
+    chosen = os.environ.get("MPY_LIB_DIR")
+    if not chosen:
+        return {}
+    folder = Path(chosen).resolve()
+    for path in IN_MICROPYTHON_LIB:
+        if not (folder / path).exists():
+            raise SystemExit(
+                f"MPY_LIB_DIR={folder} has no {path}: set it to a git checkout of micropython-lib"
+            )
+    return {"MPY_LIB_DIR": folder, "UPSTREAM_MODULES": 1}
+
+
 def make(tree, folder, settings):
     """Run make in `folder`, with its output in build.log of the folder that BUILD names."""
     libraries = [settings[name] for name in LIBRARIES if name in settings]
+    if "UPSTREAM_MODULES" in settings:
+        libraries.append(settings["MPY_LIB_DIR"])
     variables = [f"{name}={value}" for name, value in settings.items()]
     command = ["make", "-j2", "-C", folder, *variables]
     log = settings["BUILD"] / "build.log"
