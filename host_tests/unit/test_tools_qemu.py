@@ -84,7 +84,7 @@ def test_comma_in_a_file_name_is_not_the_end_of_it():
 
 
 def test_script_is_loaded_behind_the_ram_of_the_firmware():
-    device = "loader,file=a,,b.py,addr=0x80800000,force-raw=on"
+    device = "loader,file=a,,b.py,addr=0x80900000,force-raw=on"
     assert values(command(script="a,b.py"), "-device") == [device]
 
 
