@@ -14,14 +14,14 @@ eval "$last"
 
 
 class Leftovers:
-    """Processes to kill and folders to remove should this program end before it has done so.
+    """Processes to kill, and files to remove, should this program end before it has done so.
 
     A shell waits for that; it starts with the first of them, and ends with close().
     """
 
     def __init__(self):
         self._processes = []
-        self._folders = []
+        self._paths = []
         self._shell = None
         self._lock = threading.Lock()
 
@@ -34,12 +34,12 @@ class Leftovers:
         if number in self._processes:
             self._change(self._processes.remove, number)
 
-    def add_folder(self, path):
-        """Remove this folder at the end, unless it is taken out before."""
-        self._change(self._folders.append, str(path))
+    def add_path(self, path):
+        """Remove this file or folder at the end, unless it is taken out before."""
+        self._change(self._paths.append, str(path))
 
-    def remove_folder(self, path):
-        self._change(self._folders.remove, str(path))
+    def remove_path(self, path):
+        self._change(self._paths.remove, str(path))
 
     def close(self):
         """Let the shell go. What has not been taken out is killed and removed."""
@@ -69,8 +69,8 @@ class Leftovers:
         commands = [":"]
         if self._processes:
             commands.append(f"kill -9 {' '.join(map(str, self._processes))}")
-        if self._folders:
-            commands.append(f"rm -rf {' '.join(map(shlex.quote, self._folders))}")
+        if self._paths:
+            commands.append(f"rm -rf {' '.join(map(shlex.quote, self._paths))}")
         return "; ".join(commands)
 
 

@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from virtboard import qemu
 from virtboard.board import Board
-from virtboard.cli import machine
+from virtboard.cli import machine, serial
+from virtboard.leftovers import OURS
 
 
 def add_to(commands, defaults):
@@ -33,72 +33,81 @@ def add_to(commands, defaults):
 
 def do(chosen):
     """Start the board; return QEMU's exit status."""
+    if chosen.serial:
+        kind, place = parse(chosen.serial)
+        with machine.Machine(chosen) as one:
+            return serve(one, kind, place)
+    if not sys.stdin.isatty():
+        raise machine.Usage("repl: standard input is no terminal; there are `run` and `--serial`")
     with machine.Machine(chosen) as one:
-        if chosen.serial:
-            return serve(one, chosen.serial)
-        if not sys.stdin.isatty():
-            raise machine.Usage(
-                "repl: standard input is no terminal; there are `run` and `--serial`"
-            )
         return at_terminal(one)
 
 
 def at_terminal(one):
     """The prompt on this terminal, with QEMU's own monitor behind Ctrl-A C."""
     print(f"{one.name} in QEMU, {one.disk}; leave with Ctrl-A X", flush=True)
-    return run_qemu(one, "mon:stdio")
-
-
-def serve(one, line):
-    """The prompt on a serial line for another program, until QEMU ends or Ctrl-C."""
-    kind, _, place = line.partition(":")
-    if kind == "tcp" and place.isdigit():
-        machine.check_port(int(place))
-        print(f"{one.name} is at socket://localhost:{place}; Ctrl-C ends it", flush=True)
-        backend = f"socket,id=serial,host=127.0.0.1,port={place},server=on,wait=off,nodelay=on"
-        options = dict(one.options, extra=["-chardev", backend, *one.options["extra"]])
-        return run_qemu(one, "chardev:serial", options)
-    if line != "pty" and (kind != "link" or not place):
-        raise machine.Usage(f"--serial {line}: there are pty, tcp:PORT and link:PATH")
-    with Board(one.firmware, one.name, pty=True, **one.options) as board:
-        with linked(board.pty, place) as path:
-            print(f"{one.name} is at {path}; Ctrl-C ends it", flush=True)
-            return ended(board)
-
-
-def run_qemu(one, serial, options=None):
-    """Run QEMU with standard input and output as they are; return its exit status."""
-    options = options or one.options
-    line = qemu.command(one.name, one.firmware, serial=serial, **options)
-    with subprocess.Popen(line, pass_fds=qemu.open_files(options)) as process:
+    line = qemu.command(one.name, one.firmware, serial="mon:stdio", **one.options)
+    with subprocess.Popen(line, pass_fds=qemu.open_files(one.options)) as process:
         try:
             return process.wait()
         finally:
             process.terminate()
 
 
+def parse(text):
+    """Kind and place of `--serial TEXT`. Raises Usage."""
+    kind, _, place = text.partition(":")
+    if kind == "tcp" and place.isdecimal() and int(place):
+        machine.check_port(int(place))
+    elif kind == "link" and place:
+        check_link(Path(place))
+    elif text != "pty":
+        raise machine.Usage(f"--serial {text}: there are pty, tcp:PORT and link:PATH")
+    return kind, place
+
+
+def serve(one, kind, place):
+    """The prompt on a serial line for another program, until QEMU ends or Ctrl-C."""
+    with ExitStack() as stack:
+        line = serial.Port(int(place)) if kind == "tcp" else serial.PseudoTerminal()
+        stack.callback(line.close)
+        name = stack.enter_context(linked(line.name, place)) if kind == "link" else line.name
+        board = stack.enter_context(Board(one.firmware, one.name, **one.options))
+
+        def announce():
+            print(f"{one.name} is at {name}; Ctrl-C ends it", flush=True)
+
+        return serial.relay(board, line, announce)
+
+
+def check_link(path):
+    """Raise Usage where no link can be made, as far as that can be known before."""
+    if not path.parent.is_dir():
+        raise machine.Usage(f"--serial link:{path}: there is no folder {path.parent}")
+    if os.path.lexists(path) and not is_stale(path):
+        raise machine.Usage(f"--serial link:{path}: there is something of that name")
+
+
+def is_stale(path):
+    """Whether it is a link to a pseudo-terminal of a board that had no time to tidy up."""
+    return path.is_symlink() and not path.exists() and os.readlink(path).startswith("/dev/")
+
+
 @contextmanager
 def linked(pty, place):
     """`place` as another name for the pseudo-terminal, as long as the `with` block lasts."""
-    if not place:
-        yield pty
-        return
     path = Path(place)
-    if path.is_symlink() and not path.exists():
-        path.unlink()  # of a board that had no time to tidy up
     try:
+        # The number of the terminal that is gone may be that of the new one.
+        if is_stale(path) or (path.is_symlink() and os.readlink(path) == pty):
+            path.unlink()
         path.symlink_to(pty)
     except OSError as error:
         raise machine.Usage(f"--serial link:{place}: {error.strerror}") from None
+    OURS.add_path(path.absolute())
     try:
         yield place
     finally:
+        OURS.remove_path(path.absolute())
         if path.is_symlink() and os.readlink(path) == pty:
             path.unlink()
-
-
-def ended(board):
-    """Wait until QEMU ends, however long that takes; return its exit status."""
-    while board.is_running():
-        time.sleep(0.1)
-    return board.wait()

@@ -106,8 +106,8 @@ class Bench:
         if not choice.devices:
             return [], []
         folder = Path(tempfile.mkdtemp(prefix="board-"))
-        OURS.add_folder(folder)
-        stack.callback(OURS.remove_folder, folder)
+        OURS.add_path(folder)
+        stack.callback(OURS.remove_path, folder)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         devices = [make() if callable(make) else make for make in choice.devices]
         extra = shared_memory(choice.memory or DEFAULT_MEMORY)
