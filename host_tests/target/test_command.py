@@ -253,6 +253,13 @@ def test_tests_on_the_board(command):
     assert "adding" in junit
 
 
+def test_tests_find_the_projects_files(command):
+    (command.folder / "pyproject.toml").write_text('[tool.mpy-virtio]\nfiles = ["mine.py"]\n')
+    script(command, "value = 42\n", "mine.py")
+    script(command, "import mine\nassert mine.value == 42\n", "on_board_x.py")
+    assert command("test")[0] == 0
+
+
 def test_a_test_that_hangs_fails_and_the_next_one_runs(command):
     script(command, "def test_a():\n    while True: pass\n\ndef test_b(): pass\n", "on_board_x.py")
     status, output, _ = command("test", "--timeout", "2")

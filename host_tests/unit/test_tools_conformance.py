@@ -25,7 +25,7 @@ def run_tests(args):
 class Board:
     """Runs code on CPython, and raises the exceptions that it ends with as a board does."""
 
-    def soft_reset(self):
+    def reset(self):
         pass
 
     def exec(self, code):

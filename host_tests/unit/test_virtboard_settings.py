@@ -28,6 +28,13 @@ def test_paths_begin_where_the_file_is(project, tmp_path):
     assert settings.load(project('disk = "none"')) == {"disk": "none"}
 
 
+def test_files_of_a_list_go_to_lib(project, tmp_path):
+    here = {str(tmp_path / "src/x.py"): "/lib/x.py"}
+    assert settings.load(project('files = ["src/x.py"]')) == {"files": here}
+    there = {str(tmp_path / "src/x.py"): "/y.py"}
+    assert settings.load(project('files = { "src/x.py" = "/y.py" }')) == {"files": there}
+
+
 def test_a_project_may_say_nothing(tmp_path):
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     assert settings.load(tmp_path) == {}

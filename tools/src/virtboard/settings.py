@@ -10,7 +10,7 @@ KEYS = {
     "disk": (str, "a disk image, or none"),
     "files": (
         (dict, list),
-        'files of the host that tests find on the board: in /lib, or { "x.py" = "/x.py" }',
+        'files of the host that the board finds on its disk: in /lib, or { "x.py" = "/x.py" }',
     ),
     "net": (str, "user, none, listen:PORT or join:PORT"),
     "forward": (list, 'ports of the host and of the board, such as ["8080:80"]'),
@@ -57,7 +57,16 @@ def read(file):
     for key in ("disk", "firmware"):
         if found.get(key, "none") != "none":
             found[key] = str(file.parent / found[key])
+    if "files" in found:
+        found["files"] = as_places(found["files"], file.parent)
     return found
+
+
+def as_places(files, folder):
+    """Places on the board by paths of the host; those of a list go to /lib."""
+    if isinstance(files, list):
+        files = {name: f"/lib/{Path(name).name}" for name in files}
+    return {str(folder / name): place for name, place in files.items()}
 
 
 def _toml():

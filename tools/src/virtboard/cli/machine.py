@@ -110,7 +110,8 @@ class Machine:
                 *(chosen.qemu_args or ()),
             ],
         }
-        put_all(chosen.put, disk, self.name)
+        pairs = [*getattr(chosen, "files", {}).items(), *map(as_pair, chosen.put)]
+        put_all(pairs, disk, self.name)
         if chosen.gdb:
             tell_debugger(self.firmware)
 
@@ -197,16 +198,21 @@ def check_port(number):
         raise Usage(f"port {number} of this machine cannot be had: {error}") from None
 
 
+def as_pair(text):
+    """A path of the host and one of the board, from what `--put` takes."""
+    path, _, target = text.partition(":")
+    return path, target or "/" + Path(path).resolve().name
+
+
 def put_all(pairs, disk, board):
-    """Copy what `--put` names to the disk. Raises Usage where there is nothing to copy."""
+    """Copy files of the host to the disk. Raises Usage where there is nothing to copy."""
     if not pairs:
         return
     if not disk:
-        raise Usage("--put needs a disk")
-    for pair in pairs:
-        if not Path(pair.partition(":")[0]).exists():
-            raise Usage(f"{pair.partition(':')[0]}: there is no such file or folder")
+        raise Usage("files need a disk to be put on")
+    for path, _ in pairs:
+        if not Path(path).exists():
+            raise Usage(f"{path}: there is no such file or folder")
     with images.opened(disk, board) as one:
-        for pair in pairs:
-            path, _, target = pair.partition(":")
-            one.put(path, target or "/" + Path(path).resolve().name)
+        for path, target in pairs:
+            one.put(path, target)
