@@ -15,8 +15,9 @@ END = re.compile("\x04>(?:OK)?")
 # What eval() gets.
 VALUE = re.compile("\0[^\x04]*")
 
-# How long a board gets to end what a test has left running.
-PATIENCE = 2
+# How long a board gets to end what a test has left running, for each Ctrl-C. One that comes while
+# the code is being compiled is a key as any other, which the code may read.
+PATIENCE = (0.2, 2)
 
 
 class TestBoard(Board):
@@ -81,14 +82,17 @@ class TestBoard(Board):
         """Get back to a prompt, whatever a test has left running there."""
         if not self._is_running:
             return
-        try:
-            self.interrupt()
-            super().finish(PATIENCE)
-        except BoardTimeout:
-            self.restart()
-        except BoardError:
-            pass  # the Ctrl-C, as the board reports it
-        self._is_running = False
+        for seconds in PATIENCE:
+            try:
+                self.interrupt()
+                super().finish(seconds)
+            except BoardTimeout:
+                continue
+            except BoardError:
+                pass  # the Ctrl-C, as the board reports it
+            self._is_running = False
+            return
+        self.restart()
 
     def restart(self):
         """Press the button: the board starts anew, as with the power."""
