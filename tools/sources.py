@@ -77,11 +77,11 @@ def check_tree(tree):
 
 
 def version_of(tree):
-    """Version of MicroPython's source `tree`, such as (1, 26)."""
+    """Version of MicroPython's source `tree`, such as (1, 26, 1)."""
     text = (tree / "py/mpconfig.h").read_text()
     return tuple(
         int(re.search(rf"#define MICROPY_VERSION_{part} (\d+)", text)[1])
-        for part in ("MAJOR", "MINOR")
+        for part in ("MAJOR", "MINOR", "MICRO")
     )
 
 

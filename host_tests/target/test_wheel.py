@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -141,24 +142,55 @@ def test_the_boards_package_is_in_it(data):
         assert data[f"lib/{name}"] == (ROOT / source).read_bytes()
 
 
+@pytest.fixture
+def bare(tmp_path):
+    """A function that gives the environment of an empty folder where only QEMU of a board is.
+
+    There is no compiler, and nothing else of this machine.
+    """
+
+    def make(name):
+        emulator = boards.load(name).emulator
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / emulator).symlink_to(shutil.which(emulator))
+        return {"PATH": str(tmp_path / "bin")}
+
+    return make
+
+
 @pytest.mark.parametrize("name", boards.names())
-def test_where_it_is_installed_each_board_says_hello(python, name, tmp_path):
-    emulator = boards.load(name).emulator
-    if not (program := shutil.which(emulator)):
-        pytest.skip(f"no {emulator} here")
-    # No compiler, and nothing else of this machine but QEMU.
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / emulator).symlink_to(program)
+def test_where_it_is_installed_each_board_says_hello(python, name, tmp_path, bare):
     script = tmp_path / "hello.py"
     script.write_text(HELLO)
     command = [python, "-W", "error", script, name]
-    said = subprocess.run(
-        command, cwd=tmp_path, env={"PATH": str(tmp_path / "bin")}, capture_output=True, text=True
-    )
+    said = subprocess.run(command, cwd=tmp_path, env=bare(name), capture_output=True, text=True)
     assert said.returncode == 0, said.stderr
     where, hello = said.stdout.splitlines()[:2]
     assert where.startswith(str(python.parents[1])) and where.endswith(f" {version()}")
     assert hello == f"hello {version()}"
+
+
+def test_the_command_runs_a_script(python, tmp_path, bare):
+    (tmp_path / "hello.py").write_text("print('hello')\nopen('/x', 'w').close()\n")
+    command = [python.with_name("mpy-virtio"), "run", "hello.py"]
+    said = subprocess.run(
+        command, cwd=tmp_path, env=bare(BOARD), capture_output=True, text=True
+    )
+    assert (said.returncode, said.stdout, said.stderr) == (0, "hello\n", "")
+
+
+def test_pytest_has_boards(python, tmp_path, bare):
+    """pytest itself is the one that runs this test."""
+    (tmp_path / "test_board.py").write_text(
+        "def test_board(board):\n"
+        "    board.exec('import mpy_virtio as virtio')\n"
+        "    assert len(board.eval('virtio.Entropy().read(4)')) == 4\n"
+    )
+    environment = {**bare(BOARD), "PYTHONPATH": str(Path(pytest.__file__).parents[1])}
+    command = [python, "-m", "pytest", "-p", "no:cacheprovider", "test_board.py"]
+    said = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert " 1 passed in " in said.stdout
 
 
 def test_the_version_is_said_once_more_by_pip(python):
