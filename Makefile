@@ -35,8 +35,10 @@
 # make stock       builds MicroPython's own QEMU port with our package in it and nothing else
 #
 # All of them first install what this machine lacks. MPY_DIR= is a MicroPython source tree to
-# build from; without it the source comes from Debian's archive. QEMU=10 starts the boards in a QEMU
-# that is at least that new; for Debian 12 it is unpacked in build/, and its own stays as it is.
+# build from; without it the source comes from Debian's archive. MPY_LIB_DIR= is micropython-lib's, of
+# which requests, mip, ntptime and unittest are frozen in the place of ours. QEMU=10 starts the
+# boards in a QEMU that is at least that new; for Debian 12 it is unpacked in build/, and its own
+# stays as it is.
 # RING=packed has their VirtIO devices offer packed rings; with QEMU=10 there are RING=in_order and
 # RING="packed in_order", too. BUS=pci has them on PCI.
 

@@ -81,9 +81,15 @@ def pack(dist):
     return next(dist.glob("*.whl"))
 
 
+def build(dist):
+    """Build the wheel in the folder `dist`, with the firmwares of all boards; return its path."""
+    with firmware.one_at_a_time(DATA):
+        assemble(DATA, boards.names())
+        return pack(dist)
+
+
 def main():
-    assemble(DATA, boards.names())
-    print(pack(DIST).relative_to(ROOT))
+    print(build(DIST).relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from target.facts import HERE
-from tools import BOARD, ROOT, disk, firmware
+from tools import BOARD, ROOT, disk, firmware, wheel
 from tools.network import tap
 from virtboard import emulators, places, qemu
 from virtboard.board import Board
@@ -58,6 +58,12 @@ def firmware_elf():
 def stock_elf():
     """Path of MicroPython's own VIRT_RV32 firmware with our package in it, built if need be."""
     return firmware.build(firmware.STOCK)
+
+
+@pytest.fixture(scope="session")
+def wheel_path(tmp_path_factory):
+    """Path of a wheel that was just built."""
+    return wheel.build(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(params=["modern", "legacy"])

@@ -10,6 +10,7 @@ import sysconfig
 import xml.etree.ElementTree as ET
 
 import pytest
+import yaml
 
 from tools import BOARD, ROOT, SOURCE, disk, firmware
 from virtboard import boards, places
@@ -17,8 +18,6 @@ from virtboard import boards, places
 pytestmark = pytest.mark.skipif(
     BOARD != "VIRT_RV32", reason="they choose their boards themselves, whatever BOARD= says"
 )
-
-yaml = pytest.importorskip("yaml")
 
 CI = ROOT / "examples/ci"
 FOUR_BOARDS = ("VIRT_RV32", "VIRT_RV64", "VIRT_ARM", "VIRT_AARCH64")
@@ -36,16 +35,13 @@ def library(tmp_path):
 
 
 @pytest.fixture
-def venv(tmp_path, library):
-    """Environment of a shell with a fresh venv, in which pip finds pytest, and the wheel.
+def venv(tmp_path, library, wheel_path):
+    """Environment of a shell with a fresh venv, in which pip finds pytest.
 
-    The wheel is in the repository, too. Skips the test where none was built.
+    The wheel is in the repository.
     """
-    wheels = sorted((ROOT / "dist").glob("*.whl"))
-    if not wheels:
-        pytest.skip("there is no wheel; `make wheel` makes one")
     (library / "wheels").mkdir()
-    shutil.copy(wheels[-1], library / "wheels")
+    shutil.copy(wheel_path, library / "wheels")
     folder = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     site = next(folder.glob("lib/python*/site-packages"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import BOARD, BUILD, ROOT, disk, firmware, sources, wheel
+from tools import BOARD, BUILD, ROOT, disk, firmware, sources
 from virtboard import boards
 
 pytestmark = pytest.mark.skipif(BOARD != "VIRT_RV32", reason="the wheel is that of all boards")
@@ -48,16 +48,9 @@ with Board(places.firmware(name), name) as board:
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    """Path of the wheel."""
-    wheel.assemble(wheel.DATA, boards.names())
-    return wheel.pack(tmp_path_factory.mktemp("dist"))
-
-
-@pytest.fixture(scope="module")
-def content(path):
+def content(wheel_path):
     """What is in the wheel: bytes, by the files' names."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(wheel_path) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
@@ -73,13 +66,13 @@ def data(content):
 
 
 @pytest.fixture(scope="module")
-def python(path, tmp_path_factory):
+def python(wheel_path, tmp_path_factory):
     """Python of a virtual environment that has the wheel in it."""
     venv = tmp_path_factory.mktemp("venv")
     python = venv / "bin/python"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     pip = [python, "-m", "pip", "--disable-pip-version-check", "-q", "install", "--no-index"]
-    subprocess.run([*pip, path], check=True)
+    subprocess.run([*pip, wheel_path], check=True)
     return python
 
 
@@ -87,8 +80,8 @@ def version():
     return json.loads((ROOT / "package.json").read_text())["version"]
 
 
-def test_it_has_the_library_and_its_data_and_nothing_else(path, content, data):
-    assert path.name == f"mpy_virtio-{version()}-py3-none-any.whl"
+def test_it_has_the_library_and_its_data_and_nothing_else(wheel_path, content, data):
+    assert wheel_path.name == f"mpy_virtio-{version()}-py3-none-any.whl"
     tops = {name.partition("/")[0] for name in content}
     assert tops == {"virtboard", f"mpy_virtio-{version()}.dist-info"}
     library = {

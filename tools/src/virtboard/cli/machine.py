@@ -9,8 +9,8 @@ from pathlib import Path
 
 from virtboard import boards, emulators, images, places, qemu
 
-# Stopped before the first instruction, with GDB's protocol on TCP port 1234.
-WAIT_FOR_GDB = ("-S", "-s")
+# Stopped before the first instruction, with GDB's protocol on TCP port 1234, for this machine only.
+WAIT_FOR_GDB = ("-S", "-gdb", "tcp:127.0.0.1:1234")
 
 # e_machine of an ELF file, by folders of boards/arch.
 ELF_MACHINES = {"arm": 40, "aarch64": 183, "riscv": 243}
