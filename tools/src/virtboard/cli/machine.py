@@ -9,7 +9,7 @@ from pathlib import Path
 
 from virtboard import boards, emulators, images, places, qemu
 
-# Stopped before the first instruction, with GDB's protocol on TCP port 1234, for this machine only.
+# Stopped before the first instruction, with GDB on TCP port 1234, for this machine alone.
 WAIT_FOR_GDB = ("-S", "-gdb", "tcp:127.0.0.1:1234")
 
 # e_machine of an ELF file, by folders of boards/arch.
