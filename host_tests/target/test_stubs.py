@@ -57,6 +57,8 @@ vfs.umount("/")
 for kind in (vfs.VfsFat, vfs.VfsLfs1, vfs.VfsLfs2):
     kind.mkfs(disk)
     objects.append(kind(disk))
+# The header of an image without files.
+objects.append(vfs.VfsRom(b"\\xd2\\xcd\\x31\\0"))
 """
 
 HELPERS = """
