@@ -73,9 +73,9 @@ def fetch(archive):
 
 
 def download(command, package):
-    """Have `command`, an apt-get, download the archives of `package`, as it does not from anybody.
+    """Have `command`, an apt-get, download the archives of `package`.
 
-    It holds them against the index of the suite, and that against the signature.
+    apt holds them against the index of the suite, and the index against its signature.
     """
     run([*command, "source", "--download-only", "--tar-only", package], cwd=BUILD / "apt")
 

@@ -1,7 +1,7 @@
 """Builds firmware: `python3 -m tools.firmware VIRT_RV32` makes build/VIRT_RV32/firmware.elf.
 
-MPY_LIB_DIR names a checkout of micropython-lib, of which requests, mip, ntptime and unittest are
-frozen in the place of ours.
+MPY_LIB_DIR may name a checkout of micropython-lib. Its requests, mip, ntptime and unittest then
+take the place of ours.
 
 The name `stock` builds MicroPython's own port for QEMU with our package frozen in, and nothing
 else of ours: build/stock-VIRT_RV32/firmware.elf.

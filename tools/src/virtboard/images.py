@@ -9,7 +9,7 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from virtboard import places, qemu
+from virtboard import places, qemu, tracebacks
 from virtboard.board import Board, BoardError
 
 BLANK_SIZE = 32 << 20
@@ -102,4 +102,4 @@ def opened(image, board="VIRT_RV32", **options):
 
 def last_line(error):
     """What a BoardError comes down to: the last line of its traceback, or of itself."""
-    return (error.traceback or str(error)).strip().splitlines()[-1]
+    return tracebacks.last_line(error.traceback or str(error))

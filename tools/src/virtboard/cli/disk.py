@@ -73,7 +73,7 @@ def size(text):
 
 def make_image(chosen):
     """Make an image, with files in it."""
-    check_files(chosen.files)
+    machine.check_files(chosen.files)
     image = Path(chosen.image)
     if image.exists():
         raise machine.Usage(f"{image}: there is such a file already")
@@ -96,7 +96,7 @@ def list_folder(chosen):
 
 def copy_in(chosen):
     """Copy files and folders into a folder of an image."""
-    check_files(chosen.files)
+    machine.check_files(chosen.files)
     _copy_in(chosen.image, machine.check_machine(chosen), chosen.files, chosen.to)
 
 
@@ -130,13 +130,6 @@ def _get(one, path, folder, progress):
         target = folder / PurePosixPath(found).relative_to(path.parent)
         target.parent.mkdir(parents=True, exist_ok=True)
         one.get(found, target, progress)
-
-
-def check_files(files):
-    """Raise Usage unless all of these files and folders are there."""
-    for file in files:
-        if not Path(file).exists():
-            raise machine.Usage(f"{file}: there is no such file or folder")
 
 
 def _opened(image, board):

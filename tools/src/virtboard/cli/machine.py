@@ -7,7 +7,7 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from virtboard import boards, emulators, images, places, qemu
+from virtboard import boards, emulators, images, places, qemu, tracebacks
 
 # Stopped before the first instruction, with GDB on TCP port 1234, for this machine alone.
 WAIT_FOR_GDB = ("-S", "-gdb", "tcp:127.0.0.1:1234")
@@ -65,8 +65,7 @@ def add_options(parser, defaults):
 
 def shown(path):
     """`path` as short as it can be written from the current folder."""
-    path, here = Path(path).resolve(), Path.cwd()
-    return path.relative_to(here) if here in path.parents else path
+    return tracebacks.shown(Path(path).resolve())
 
 
 def tell_debugger(firmware):
@@ -204,15 +203,20 @@ def as_pair(text):
     return path, target or "/" + Path(path).resolve().name
 
 
+def check_files(files):
+    """Raise Usage unless all of these files and folders are there."""
+    for file in files:
+        if not Path(file).exists():
+            raise Usage(f"{file}: there is no such file or folder")
+
+
 def put_all(pairs, disk, board):
     """Copy files of the host to the disk. Raises Usage where there is nothing to copy."""
     if not pairs:
         return
     if not disk:
         raise Usage("files need a disk to be put on")
-    for path, _ in pairs:
-        if not Path(path).exists():
-            raise Usage(f"{path}: there is no such file or folder")
+    check_files(path for path, _ in pairs)
     with images.opened(disk, board) as one:
         for path, target in pairs:
             one.put(path, target)

@@ -137,8 +137,6 @@ class Choices:
 
 def project_settings(folder):
     """What pyproject.toml's [tool.mpy-virtio] says, with names as a mark has them."""
-    try:
-        from virtboard import settings
-    except ImportError:
-        return {}
+    from virtboard import settings
+
     return {key.replace("-", "_"): value for key, value in settings.load(folder).items()}
