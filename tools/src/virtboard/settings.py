@@ -58,15 +58,18 @@ def read(file):
         if found.get(key, "none") != "none":
             found[key] = str(file.parent / found[key])
     if "files" in found:
-        found["files"] = as_places(found["files"], file.parent)
+        places = as_places(found["files"])
+        found["files"] = {str(file.parent / name): place for name, place in places.items()}
     return found
 
 
-def as_places(files, folder):
-    """Places on the board by paths of the host; those of a list go to /lib."""
-    if isinstance(files, list):
-        files = {name: f"/lib/{Path(name).name}" for name in files}
-    return {str(folder / name): place for name, place in files.items()}
+def as_places(files):
+    """Places on the board by paths of the host; those of a list, or one alone, go to /lib."""
+    if isinstance(files, dict):
+        return files
+    if isinstance(files, str):
+        files = [files]
+    return {file: f"/lib/{Path(file).name}" for file in files}
 
 
 def _toml():

@@ -2,7 +2,8 @@
 
 import shlex
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+
+from virtboard import settings
 
 MARK = "board"
 
@@ -53,7 +54,7 @@ class Choice:
         if isinstance(said.get("qemu_args"), str):
             said["qemu_args"] = shlex.split(said["qemu_args"])
         if "files" in said:
-            said["files"] = as_places(said["files"])
+            said["files"] = settings.as_places(said["files"])
         for key in ("devices", "qemu_args"):
             if key in said:
                 said[key] = tuple(said[key])
@@ -65,15 +66,6 @@ def as_seconds(text):
         return float(text)
     except ValueError:
         raise Unclear(f"board_timeout = {text}: it is a number of seconds") from None
-
-
-def as_places(files):
-    """A dictionary of the board's paths by the host's; in a list they go to /lib."""
-    if isinstance(files, dict):
-        return files
-    if isinstance(files, str):
-        files = [files]
-    return {file: f"/lib/{Path(file).name}" for file in files}
 
 
 def split_names(text):
@@ -125,18 +117,16 @@ class Choices:
         return replace(choice, names=tuple(n for n in names if n in (self._asked or names)))
 
     def _of_project(self, config):
-        settings = project_settings(self._root)
+        said = project_settings(self._root)
         names = self._asked or split_names(config.getini("mpy_virtio_boards"))
-        names = names or split_names(settings.pop("board", ())) or Choice.names
-        settings.pop("board", None)
+        names = names or split_names(said.pop("board", ())) or Choice.names
+        said.pop("board", None)
         if config.getini("board_timeout"):
-            settings["timeout"] = as_seconds(config.getini("board_timeout"))
+            said["timeout"] = as_seconds(config.getini("board_timeout"))
         common = Choice(names=names, folders=(self._root,))
-        return common.changed({key: settings[key] for key in KEYS if key in settings})
+        return common.changed({key: said[key] for key in KEYS if key in said})
 
 
 def project_settings(folder):
     """What pyproject.toml's [tool.mpy-virtio] says, with names as a mark has them."""
-    from virtboard import settings
-
     return {key.replace("-", "_"): value for key, value in settings.load(folder).items()}
