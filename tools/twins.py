@@ -75,6 +75,12 @@ def kind_of_function(f):
     return f.decorator_list[0].id if f.decorator_list else None
 
 
+def is_missed(node):
+    """Whether it looks at the word MISSED."""
+    looks = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load)
+    return looks and isinstance(node.slice, ast.Name) and node.slice.id == "MISSED"
+
+
 class Twin:
     """One file to be written."""
 
@@ -156,7 +162,7 @@ class Twin:
             yield INDENT * 2 + f"result = _{f.name}({names})"
             yield INDENT + "finally:"
             yield INDENT * 2 + "end(q)"
-            yield INDENT + f"return result or q[{self.constant('MISSED')}]"
+            yield INDENT + f"return {self.result(f)}"
             yield ""
             yield ""
             yield f"def _{f.name}({names}):"
@@ -166,6 +172,12 @@ class Twin:
         yield from body.docstring()
         yield from self.wrapped(f)
         yield from body.lines(False, docstring=False)
+
+    def result(self, f):
+        """What a step returns: where that is MISSED, a callback may have set it since."""
+        if not any(is_missed(node) for node in ast.walk(f)):
+            return "result"
+        return f"result or q[{self.constant('MISSED')}]"
 
     def wrapped(self, f):
         """Have the parameters be what they are as words."""

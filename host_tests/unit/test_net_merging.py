@@ -33,7 +33,7 @@ def make(driver_options=SMALL, **options):
     memory.reset()
     clock.reset()
     model = NetModel(**{"features": FEATURES, **options})
-    return model, Net(MMIOTransport(model.address), **driver_options)
+    return model, Net(MMIOTransport(model.address, irq=options.get("irq")), **driver_options)
 
 
 def pattern(length, seed=0):
@@ -106,6 +106,53 @@ def test_a_handler_is_called_again_for_what_is_behind_it(options, monkeypatch):
             assert model.receive(frame)
     clock.look()
     assert got == frames
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("delivers", [False, True], ids=["notes_it", "delivers"])
+def test_an_interrupt_at_any_jump_loses_and_repeats_no_frame(
+    version, delivers, at_jump, monkeypatch
+):
+    interrupts.install(monkeypatch)
+    frames = [pattern(length) for length in (60, 600, 61)]
+    buf = bytearray(100)
+    n = 1
+    came = True
+    while came:
+        interrupts.reset()
+        model, net = make(SMALL, irq=7, version=version)
+        queue = net._frames_in
+        got = []
+        told = []
+
+        def take(buffers, lengths, offset, count, got=got):
+            got.extend(bytes(buffers[i][offset : offset + lengths[i]]) for i in range(count))
+
+        def handler(net, take=take, told=told):
+            told.append(net)
+            if delivers:
+                net.deliver(take)
+
+        def interrupt_comes(queue=queue):
+            queue.missed()
+            queue.call_handler()
+
+        net.on_receive(handler)
+        with at_jump(n, interrupt_comes) as jump:
+            assert net.deliver(take) == 0
+            for frame in frames:
+                assert model.receive(frame)
+            for _ in range(3):
+                net.deliver(take)
+            assert net.deliver(take) == 0
+        assert got == frames
+        assert model.receive(b"")
+        if not delivers:
+            assert net.receive_into(buf) == 0
+        came = jump.came
+        assert bool(told) >= came
+        n = jump.following
+    assert n > 2
 
 
 @KINDS

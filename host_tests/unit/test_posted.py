@@ -1,6 +1,7 @@
 """Queues that have buffers of their own, and a console, which speaks first, on every format."""
 
 import clock
+import interrupts
 import memory
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ NAMES = ("split", "packed", "split-in-order", "packed-in-order")
 formats = pytest.mark.parametrize("features", FORMATS, ids=NAMES)
 EITHER = pytest.mark.parametrize("joined", [True, False], ids=["joined", "apart"])
 ROOM = 8
+LINE = 7
 # How often Ctrl-C is pressed at most, for a test to find out that there is no end to jumps.
 MANY = 300
 
@@ -54,15 +56,16 @@ class Console(Device):
 class Terminal:
     """The driver: `heard` is what it was given, and `count` how many buffers there are."""
 
-    def __init__(self, features, count=4, front=0, joined=True, size=16):
+    def __init__(self, features, count=4, front=0, joined=True, size=16, irq=None):
         memory.reset()
         clock.reset()
+        interrupts.reset()
         base._live.clear()
-        self.model = Console(features=features)
+        self.model = Console(features=features, irq=irq)
         if features & (RING_PACKED | IN_ORDER) == IN_ORDER:
             # Descriptors are used in the order of the table (2.7.9): each is of a buffer.
             size = count * (1 if joined else 2)
-        transport = MMIOTransport(self.model.address)
+        transport = MMIOTransport(self.model.address, irq=irq)
         transport.begin_init(features)
         self.keys = PostedQueue(transport, 0, size, count, ROOM, front=front, joined=joined)
         self.screen = PostedQueue(
@@ -229,6 +232,44 @@ def test_ctrl_c_in_a_delivery_loses_what_was_in_hand_at_most(features, ctrl_c):
         if not press.came:
             break
     assert 1 < n < MANY - 1
+
+
+@formats
+@pytest.mark.parametrize("listens", [False, True], ids=["notes_it", "listens"])
+def test_an_interrupt_during_a_delivery_changes_nothing_of_it(
+    features, listens, at_jump, monkeypatch
+):
+    """What was typed is heard once, and nothing where nothing was; the handler hears of it."""
+    interrupts.install(monkeypatch)
+    n = 1
+    came = True
+    while came:
+        terminal = Terminal(features, 4, irq=LINE)
+        keys = terminal.keys
+        told = []
+
+        def handler(keys, terminal=terminal, told=told):
+            told.append(keys)
+            if listens:
+                terminal.listen()
+
+        def interrupt_comes(keys=keys):
+            keys.missed()
+            keys.call_handler()
+
+        keys.irq(handler)
+        with at_jump(n, interrupt_comes) as jump:
+            terminal.listen()
+            terminal.model.type(b"ab", b"c")
+            terminal.listen(1)
+            terminal.listen()
+            terminal.listen()
+        assert terminal.heard == [b"ab", b"c"]
+        assert len(terminal.model.waiting) == 4
+        came = jump.came
+        assert bool(told) >= came
+        n = jump.following
+    assert n > 2
 
 
 @formats

@@ -77,7 +77,7 @@ def collect(parts, most):
         result = _collect(parts, most)
     finally:
         end(q)
-    return result or q[_MISSED]
+    return result
 
 
 def _collect(parts, most):
@@ -266,7 +266,7 @@ def pull(parts, buf, looks):
         result = _pull(parts, buf, looks)
     finally:
         end(q)
-    return result or q[_MISSED]
+    return result
 
 
 def _pull(parts, buf, looks):

@@ -400,7 +400,7 @@ def hand_out(pool):
         result = _hand_out(pool)
     finally:
         end(q)
-    return result or q[_MISSED]
+    return result
 
 
 def _hand_out(pool):
