@@ -66,6 +66,7 @@ BUT_STRESS = $(if $(ALL),,--ignore=host_tests/target/test_stress.py)
 
 # What is the host's is the same for all boards.
 OF_THE_HOST = command serial_clients pytest_plugin mpy_lib
+BUT_THE_HOST = $(if $(ALL),,$(OF_THE_HOST:%=--ignore=host_tests/target/test_%.py))
 
 # Legacy devices have no packed rings.
 ON_RINGS = build/venv/bin/python -m pytest $(TWO_AT_ONCE) -k "not legacy"
@@ -87,7 +88,8 @@ test:
 	build/venv/bin/python -m pytest -n 2 host_tests/unit -m hostile
 	@for board in VIRT_RV64 VIRT_ARM; do \
 		$(PYTHON) -m tools.firmware $$board || exit 1; \
-		BOARD=$$board build/venv/bin/python -m pytest $(TWO_AT_ONCE) host_tests/target || exit 1; \
+		BOARD=$$board build/venv/bin/python -m pytest $(TWO_AT_ONCE) host_tests/target \
+			$(BUT_THE_HOST) || exit 1; \
 		BOARD=$$board RING=packed BUS="pci one_line" \
 			$(ON_RINGS) $(RINGS_BRIEFLY:%=host_tests/target/test_%.py) || exit 1; \
 	done
@@ -96,7 +98,7 @@ test:
 		$(if $(ALL),host_tests/target,$(ON_VEXPRESS:%=host_tests/target/test_%.py))
 	$(PYTHON) -m tools.firmware VIRT_AARCH64
 	BOARD=VIRT_AARCH64 build/venv/bin/python -m pytest $(TWO_AT_ONCE) host_tests/target \
-		$(patsubst %,--ignore=host_tests/target/test_%.py,$(RINGS) $(if $(ALL),,$(OF_THE_HOST)))
+		$(RINGS:%=--ignore=host_tests/target/test_%.py) $(BUT_THE_HOST)
 	BOARD=VIRT_AARCH64 RING=packed BUS=pci $(ON_RINGS) $(RINGS:%=host_tests/target/test_%.py)
 	BOARD=VIRT_AARCH64 BUS="pci intx root_port" $(ON_RINGS) host_tests/target/test_interrupts.py
 
