@@ -160,8 +160,8 @@ static void on_node(mp_sched_node_t *self) {
 }
 
 void gc_collect(void) {
-    if (guard_is_held() || callback_is_hard) {
-        // Not now: then it is the heap that grows.
+    if (callback_is_hard) {
+        // What it interrupts may be a collection.
         return;
     }
     heap_collect();

@@ -272,6 +272,38 @@ def test_memory_for_devices_stays_and_is_given_back(board):
     )
 
 
+def test_garbage_is_collected_also_where_nothing_may_interrupt(board):
+    """It needs no memory that is not there, and finalisers come right after."""
+    b = board(memory="24M")
+    b.exec("""
+        import gc, virt
+
+        class Witness:
+            def __init__(self):
+                virt.finalise(self)
+
+            def __del__(self):
+                deleted.append(virt.held())
+
+        deleted = []
+        def work():
+            for _ in range(9):
+                Witness()
+            for _ in range(64):
+                bytearray(1 << 20)
+            for n in range(200000):
+                n + (1 << 40)
+
+        virt.hold()
+        try:
+            work()
+        finally:
+            early = len(deleted)
+            virt.release()
+    """)
+    assert b.exec("gc.collect()\nprint(early, set(deleted))") == "0 {False}\n"
+
+
 def test_an_object_may_have_a_finaliser_of_its_own(board):
     b = board()
     printed = b.exec(
