@@ -68,6 +68,8 @@ bool callback_call_hard(mp_obj_t function, mp_obj_t argument) {
     // The check for deep recursion has to know the stack that this runs on.
     char *stack_top = MP_STATE_THREAD(stack_top);
     mp_uint_t stack_limit = MP_STATE_THREAD(stack_limit);
+    // A soft callback may have just ended, and nobody have looked yet.
+    bool interrupted = callback_interrupted;
     mp_cstack_init_with_top(&_trap_stack_end, &_trap_stack_end - &_trap_stack_start);
     mp_sched_lock();
     gc_lock();
@@ -78,5 +80,6 @@ bool callback_call_hard(mp_obj_t function, mp_obj_t argument) {
     mp_sched_unlock();
     MP_STATE_THREAD(stack_top) = stack_top;
     MP_STATE_THREAD(stack_limit) = stack_limit;
+    callback_interrupted = interrupted;
     return well;
 }
