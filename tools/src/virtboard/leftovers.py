@@ -2,8 +2,10 @@
 
 import atexit
 import shlex
+import signal
 import subprocess
 import threading
+from contextlib import contextmanager
 
 # It outlives the program, and Ctrl-C that is for both, and then does what it was told last.
 SCRIPT = """
@@ -11,6 +13,28 @@ trap '' INT TERM HUP
 while read -r line; do last=$line; done
 eval "$last"
 """
+
+
+@contextmanager
+def uninterrupted():
+    """Have Ctrl-C and SIGTERM wait until the end of the `with` block.
+
+    What is started there, and told to OURS, is not forgotten in between.
+    """
+    came = []
+    former = {}
+    try:
+        # They come to the main thread only.
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if callable(signal.getsignal(number)):
+                    former[number] = signal.signal(number, lambda number, _: came.append(number))
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
 
 
 class Leftovers:
