@@ -1,5 +1,6 @@
 """Makes MicroPython's modules and the device models importable, and each test start afresh."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -27,6 +28,12 @@ from model import rules  # noqa: E402
 # Modules take ticks_ms and the like from `time` when they are imported, which is before any test.
 clock.install()
 micropython_asyncio.install()
+
+
+def pytest_configure():
+    # A shell has what it starts in the background ignore Ctrl-C, which tests press.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure():
