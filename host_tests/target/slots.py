@@ -19,6 +19,6 @@ def slot(number):
 
 def name(number):
     """What the board calls the device that is the `number`-th on QEMU's command line."""
-    if not qemu.bus():
+    if not qemu.pci():
         return f"{slot(number):#x}"
-    return f"00:{qemu.place_on_bus(number + 1, qemu.bus()):02x}.0"
+    return f"00:{qemu.place_on_bus(number + 1, qemu.pci()):02x}.0"

@@ -267,6 +267,16 @@ def test_a_test_that_hangs_fails_and_the_next_one_runs(command):
     assert "test_a ... FAILED" in output and "test_b ... ok" in output
 
 
+def test_ctrl_c_during_tests_keeps_the_results_that_there_are(command):
+    script(command, "def test_a(): pass\n\ndef test_b():\n    while True: pass\n", "on_board_x.py")
+    process = command.start("test", "--junit", "results.xml", command.named)
+    assert "test_a ... ok" in process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == INTERRUPTED
+    assert 'tests="1" failures="0"' in (command.folder / "results.xml").read_text()
+
+
 @pytest.mark.parametrize("kind", ["pty", "link", "tcp"])
 def test_a_prompt_on_a_line_for_other_programs(command, tmp_path, kind):
     line = kind
@@ -385,6 +395,29 @@ def test_ctrl_c_at_any_moment_leaves_nothing(command, seed):
     # Python itself is what is interrupted in the first moments.
     assert process.returncode in (INTERRUPTED, -signal.SIGINT)
     assert "virtboard/board.py" not in errors
+
+
+INTERRUPTED_AT_START = """
+import os, signal, subprocess, sys
+from virtboard.board import Board
+start = subprocess.Popen.__init__
+
+def start_and_press(self, line, **options):
+    start(self, line, **options)
+    if "qemu" in line[0]:
+        os.kill(os.getpid(), signal.SIGINT)
+
+subprocess.Popen.__init__ = start_and_press
+Board(sys.argv[1], sys.argv[2])
+"""
+
+
+def test_ctrl_c_while_qemu_starts_does_not_leave_it(firmware_elf):
+    program = [sys.executable, "-c", INTERRUPTED_AT_START, firmware_elf, BOARD]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools/src")}
+    # As long as QEMU lives it has stderr open, and this does not return.
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=20)
+    assert done.returncode == -signal.SIGINT
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -48,7 +48,7 @@ HARD = pytest.mark.parametrize("hard", [False, True])
 @pytest.fixture
 def prepared(board, legacy):
     # On PCI too it asserts a line, which stays up until it is acknowledged.
-    device = f"{qemu.ENTROPY},vectors=0" if qemu.bus() else qemu.ENTROPY
+    device = f"{qemu.ENTROPY},vectors=0" if qemu.pci() else qemu.ENTROPY
     b = board(devices=[device], legacy=legacy)
     b.exec(SET_UP)
     return b

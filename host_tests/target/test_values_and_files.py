@@ -51,6 +51,13 @@ def test_what_is_no_plain_value_is_shown(board):
         b.eval("nothing")
 
 
+def test_no_code_at_all_leaves_everything_as_it_is(board):
+    b = board()
+    b.exec("x = 1")
+    assert b.exec("") == b.exec(" ") == ""
+    assert b.eval("x") == 1
+
+
 def test_a_script_has_its_name_and_arguments(board, tmp_path):
     script = tmp_path / "a script.py"
     script.write_text("import sys\nprint(sys.argv, __name__)\n1 / 0\n")

@@ -166,9 +166,7 @@ def test_where_it_is_installed_each_board_says_hello(python, name, tmp_path, bar
 def test_the_command_runs_a_script(python, tmp_path, bare):
     (tmp_path / "hello.py").write_text("print('hello')\nopen('/x', 'w').close()\n")
     command = [python.with_name("mpy-virtio"), "run", "hello.py"]
-    said = subprocess.run(
-        command, cwd=tmp_path, env=bare(BOARD), capture_output=True, text=True
-    )
+    said = subprocess.run(command, cwd=tmp_path, env=bare(BOARD), capture_output=True, text=True)
     assert (said.returncode, said.stdout, said.stderr) == (0, "hello\n", "")
 
 

@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from virtboard import unittests
+from virtboard import cases
 from virtboard.pytest_plugin.board import printed
 from virtboard.pytest_plugin.literals import place_of
 from virtboard.tracebacks import with_lines
@@ -107,7 +107,7 @@ def test_d(): pass
 def test_cases_of_a_file(tmp_path):
     path = tmp_path / "x.py"
     path.write_text(FILE)
-    found = [(case.name, case.line, case.is_to_fail) for case in unittests.cases(path)]
+    found = [(case.name, case.line, case.is_to_fail) for case in cases.in_file(path)]
     assert found == [
         ("Base.test_a", 5, False),
         ("Other.test_a", 5, False),
@@ -116,4 +116,4 @@ def test_cases_of_a_file(tmp_path):
         ("test_d", 18, False),
     ]
     path.write_text("print(1)\n")
-    assert unittests.cases(path) == [unittests.Case(unittests.WHOLE, 1)]
+    assert cases.in_file(path) == [cases.Case(cases.WHOLE, 1)]

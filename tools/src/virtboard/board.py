@@ -13,7 +13,7 @@ from textwrap import dedent, indent
 from virtboard import boards, places, qemu, values
 from virtboard.errors import BoardEnded, BoardError, BoardTimeout
 from virtboard.files import Files
-from virtboard.leftovers import OURS
+from virtboard.leftovers import OURS, uninterrupted
 
 TIMEOUT = 30  # seconds; generous, since it only ever passes when something is wrong
 RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
@@ -48,21 +48,18 @@ class Board(Files):
             *("-chardev", f"socket,id=qmp,fd={monitor.fileno()}", "-mon", "qmp,mode=control"),
             *extra,
         ]
-        self._process = subprocess.Popen(
-            qemu.command(
-                name,
-                firmware or places.firmware(name),
-                serial="chardev:serial",
-                extra=extra,
-                **options,
-            ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=[serial.fileno(), monitor.fileno(), *qemu.open_files(options)],
-            # Ctrl-C is for this program, which may have something to finish on the board.
-            start_new_session=True,
-        )
-        OURS.add_process(self.pid)
+        firmware = firmware or places.firmware(name)
+        line = qemu.command(name, firmware, serial="chardev:serial", extra=extra, **options)
+        with uninterrupted():
+            self._process = subprocess.Popen(
+                line,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[serial.fileno(), monitor.fileno(), *qemu.open_files(options)],
+                # Ctrl-C is for this program, which may have something to finish on the board.
+                start_new_session=True,
+            )
+            OURS.add_process(self.pid)
         serial.close()
         monitor.close()
 
@@ -130,7 +127,8 @@ class Board(Files):
     def start(self, code, timeout=None):
         """Have the board begin to run `code`; `finish` gets what becomes of it."""
         self._enter_raw_repl(timeout)
-        self.write(dedent(code).encode() + CTRL_D, timeout)
+        # Nothing at all would be a soft reset.
+        self.write((dedent(code) or "pass").encode() + CTRL_D, timeout)
         self.read_until(b"OK", timeout)
 
     def finish(self, timeout=None):

@@ -22,10 +22,13 @@ class Missing(SystemExit):
     """The QEMU that is asked for is not there."""
 
 
-def wanted():
-    """What QEMU= asks for: 10, or None for the machine's own. Raises SystemExit for all else."""
-    chosen = os.environ.get("QEMU")
-    if chosen and chosen != str(NEW):
+def wanted(release=None):
+    """What `release`, or else QEMU=, asks for: 10, or None for the machine's own.
+
+    Raises SystemExit for all else.
+    """
+    chosen = release or os.environ.get("QEMU")
+    if chosen and str(chosen) != str(NEW):
         raise SystemExit(f"QEMU={chosen}: there is {NEW}; leave it out for this machine's own")
     return NEW if chosen else None
 
@@ -35,7 +38,7 @@ def beginning(program, release=None):
 
     `release` is 10 for one that is at least as new, whatever QEMU= asks for. Raises Missing.
     """
-    if not (release or wanted()) or own_version(program)[0] >= NEW:
+    if not wanted(release) or own_version(program)[0] >= NEW:
         return [program]
     path = TREE / "usr/bin" / program
     if not path.exists():

@@ -10,7 +10,7 @@ def write(path, suite, results):
     """Write to the file `path` what became of tests.
 
     `suite` is what they are called together; each of `results` is the path of a file, a Case of
-    it, and the Outcome, as virtboard.unittests has them.
+    it (virtboard.cases), and the Outcome (virtboard.unittests).
     """
     kinds = [outcome.kind for _, _, outcome in results]
     root = ElementTree.Element("testsuites")

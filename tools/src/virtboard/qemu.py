@@ -109,6 +109,8 @@ def command(
     memory=None,
     script=None,
     network=None,
+    bus=None,
+    ring=None,
     qemu=None,
     extra=(),
 ):
@@ -118,8 +120,8 @@ def command(
     VirtIO devices version 1. `drives` are Drive objects and `devices` strings for -device; the
     first of all, drives before devices, takes the highest slot. `memory` is a size as -m takes
     it. `script` is a file, a path or a file object, that the board runs in place of its REPL.
-    `network` is a Network. `qemu` is 10 for a QEMU that is at least as new, whatever QEMU= says.
-    `extra` is appended as it is. Raises SystemExit when RING= or BUS= makes no sense, and Lacking
+    `network` is a Network. `bus`, `ring` and `qemu` take the places of BUS=, RING= and QEMU=.
+    `extra` is appended as it is. Raises SystemExit when one of these makes no sense, and Lacking
     where the board has no device tree, from which the firmware knows the size of memory, and PCI,
     and where it has fewer slots than VirtIO devices on MMIO.
     """
@@ -133,9 +135,9 @@ def command(
     line += [*facts.arguments, "-kernel", str(firmware)]
     line += ["-display", "none", "-monitor", "none", "-serial", serial]
     line += ["-global", f"virtio-mmio.force-legacy={'true' if legacy else 'false'}"]
-    for ring in rings():
-        for device in RINGS[ring]:
-            line += ["-global", f"{device}.{ring}=on"]
+    for word in rings(ring):
+        for device in RINGS[word]:
+            line += ["-global", f"{device}.{word}=on"]
     if memory:
         line += ["-m", memory]
     for number, drive in enumerate(drives):
@@ -147,9 +149,10 @@ def command(
     if script:
         address = f"{script_address(board):#x}"
         line += ["-device", f"loader,file={escape(path_of(script))},addr={address},force-raw=on"]
-    line = on_bus([*line, *extra], bus())
-    if (bus() or has_pci_devices(line)) and not facts.has_device_tree:
-        asked = f"BUS={' '.join(bus())}: " if bus() else ""
+    ways = pci(bus)
+    line = on_bus([*line, *extra], ways)
+    if (ways or has_pci_devices(line)) and not facts.has_device_tree:
+        asked = f"BUS={' '.join(ways)}: " if ways else ""
         raise Lacking(f"{asked}{board} has no device tree, and so no PCI")
     count, slots = devices_on_mmio(line), facts.number("MICROPY_HW_VIRTIO_COUNT")
     if count > slots:
@@ -157,18 +160,24 @@ def command(
     return line
 
 
-def rings():
-    """What RING= asks for: some of RINGS, separated by blanks. Raises SystemExit for all else."""
-    chosen = os.environ.get("RING", "").split()
+def rings(chosen=None):
+    """What `chosen`, or else RING=, asks for: some of RINGS, separated by blanks.
+
+    Raises SystemExit for all else.
+    """
+    chosen = (chosen or os.environ.get("RING", "")).split()
     for ring in chosen:
         if ring not in RINGS:
             raise SystemExit(f"RING={ring}: there are {' and '.join(RINGS)}, or both")
     return chosen
 
 
-def bus():
-    """What BUS= asks for: mmio, or some of PCI, separated by blanks. SystemExit for all else."""
-    chosen = os.environ.get("BUS", "mmio").split()
+def pci(chosen=None):
+    """What `chosen`, or else BUS=, asks for: some of PCI, separated by blanks; none for mmio.
+
+    Raises SystemExit for all else.
+    """
+    chosen = (chosen or os.environ.get("BUS") or "mmio").split()
     if chosen == ["mmio"]:
         return []
     for word in chosen:

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from virtboard import images
 from virtboard.board import BoardError
-from virtboard.cli import machine
+from virtboard.cli import machine, options
 from virtboard.cli.progress import Progress
 
 UNITS = {"": 1 << 20, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -56,7 +56,7 @@ def _adder(actions, defaults):
     def add(name, do, text):
         parser = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
         parser.add_argument("image", metavar="IMAGE")
-        machine.add_board_option(parser, defaults)
+        options.add_board(parser, defaults)
         parser.set_defaults(do=do)
         return parser
 

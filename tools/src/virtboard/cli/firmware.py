@@ -1,7 +1,7 @@
 """`mpy-virtio firmware` and `mpy-virtio stubs`: where the files are, for other programs."""
 
 from virtboard import places
-from virtboard.cli import machine
+from virtboard.cli import machine, options
 
 
 def add_to(commands, defaults):
@@ -11,7 +11,7 @@ def add_to(commands, defaults):
         help="print where a board's firmware is",
         description="Print the path of the ELF file that QEMU's -kernel takes.",
     )
-    machine.add_board_option(firmware, defaults)
+    options.add_board(firmware, defaults)
     firmware.set_defaults(do=print_firmware)
     stubs = commands.add_parser(
         "stubs",

@@ -1,66 +1,18 @@
-"""The options that say which board there is, and what is on it."""
+"""The board that the command line asks for, and what is on it."""
 
-import os
-import shlex
 import socket
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from virtboard import boards, emulators, images, places, qemu, tracebacks
+from virtboard import boards, elf, emulators, images, places, qemu, tracebacks
 
 # Stopped before the first instruction, with GDB on TCP port 1234, for this machine alone.
 WAIT_FOR_GDB = ("-S", "-gdb", "tcp:127.0.0.1:1234")
 
-# e_machine of an ELF file, by folders of boards/arch.
-ELF_MACHINES = {"arm": 40, "aarch64": 183, "riscv": 243}
-
 
 class Usage(ValueError):
     """The command line makes no sense, or this machine lacks what it asks for."""
-
-
-def add_options(parser, defaults):
-    """Add the options; `defaults` are those of virtboard.settings."""
-    group = parser.add_argument_group("the board")
-    add_board_option(group, defaults)
-    group.add_argument("--firmware", metavar="ELF", help="another firmware than the board's own")
-    group.add_argument("--memory", metavar="SIZE", help="size of RAM, such as 512M")
-    group.add_argument(
-        "--disk",
-        metavar="IMAGE",
-        help="its disk, which is kept; without one there is an empty disk of 32 MiB that is gone"
-        " at the end; `none` is no disk",
-    )
-    group.add_argument(
-        "--put",
-        metavar="PATH[:TARGET]",
-        action="append",
-        default=[],
-        help="copy a file or folder to the disk first",
-    )
-    group.add_argument(
-        "--net",
-        help="`user` (it reaches what this machine reaches; the default), `none`, or for two"
-        " boards on one cable `listen:PORT` and `join:PORT`",
-    )
-    group.add_argument(
-        "--forward",
-        metavar="HOST:BOARD",
-        action="append",
-        help="make a port of the board a port of this machine, such as 8080:80",
-    )
-    group.add_argument("--bus", help="`pci` to have the devices on PCI, not on MMIO")
-    group.add_argument("--ring", help="`packed`, `in_order` or both: what the devices offer")
-    group.add_argument("--qemu", metavar="10", type=int, help="at least this release of QEMU")
-    group.add_argument("--safe", action="store_true", help="run neither boot.py nor main.py")
-    group.add_argument("--gdb", action="store_true", help="wait for a debugger on port 1234")
-    group.add_argument(
-        "--qemu-args", metavar="TEXT", type=shlex.split, help="more arguments for QEMU"
-    )
-    for key, value in defaults.items():
-        if key not in ("board", "timeout"):
-            parser.set_defaults(**{key.replace("-", "_"): value})
 
 
 def shown(path):
@@ -74,17 +26,6 @@ def tell_debugger(firmware):
     print(f"waiting for a debugger:\n{commands}", file=sys.stderr, flush=True)
 
 
-def add_board_option(parser, defaults):
-    """Add the option that says which board; `defaults` are those of virtboard.settings."""
-    board = os.environ.get("BOARD") or defaults.get("board", "VIRT_RV32")
-    parser.add_argument(
-        "--board",
-        default=board,
-        metavar="NAME",
-        help=f"one of {', '.join(boards.names())}; {board} unless told otherwise",
-    )
-
-
 class Machine:
     """What the options ask for, as `with Machine(chosen) as machine:`.
 
@@ -93,7 +34,6 @@ class Machine:
     """
 
     def __init__(self, chosen):
-        choose_qemu(chosen)
         self.name = check_machine(chosen)
         self.firmware = check_firmware(chosen.firmware, boards.load(self.name))
         self._stack = ExitStack()
@@ -103,6 +43,9 @@ class Machine:
             "devices": [qemu.ENTROPY],
             "network": network(chosen),
             "memory": chosen.memory,
+            "bus": chosen.bus,
+            "ring": chosen.ring,
+            "qemu": chosen.qemu,
             "extra": [
                 *(WAIT_FOR_GDB if chosen.gdb else ()),
                 *(images.SAFE_MODE if chosen.safe else ()),
@@ -145,26 +88,12 @@ def check_board(name):
     return boards.load(name)
 
 
-def choose_qemu(chosen):
-    """Have the command line mean what the environment would."""
-    for variable, value in (("BUS", chosen.bus), ("RING", chosen.ring), ("QEMU", chosen.qemu)):
-        if value:
-            os.environ[variable] = str(value)
-
-
 def check_firmware(path, facts):
     """The path of the firmware to run on the board of these Facts. Raises Usage."""
-    path = Path(path or places.firmware(facts.name))
-    if not path.is_file():
-        raise Usage(f"{path}: there is no such firmware")
-    with path.open("rb") as file:
-        header = file.read(20)
-    if header[:4] != b"\x7fELF":
-        raise Usage(f"{path}: it is no ELF file")
-    bits, machine = 32 * header[4], int.from_bytes(header[18:20], "little")
-    if (bits, machine) != (facts.bits, ELF_MACHINES.get(facts.arch, machine)):
-        raise Usage(f"{path}: it is not for the CPU of {facts.name}")
-    return path
+    try:
+        return elf.check(path or places.firmware(facts.name), facts)
+    except elf.NoFirmware as error:
+        raise Usage(error) from None
 
 
 def drive(disk):

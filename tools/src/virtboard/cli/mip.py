@@ -4,7 +4,7 @@ import sys
 
 from virtboard import images, qemu
 from virtboard.board import BoardError
-from virtboard.cli import machine
+from virtboard.cli import machine, options
 
 INSTALL = """
 import network, time, mip
@@ -32,7 +32,7 @@ def add_to(commands, defaults):
     install.add_argument("--index", metavar="URL", help="another index than micropython-lib's")
     install.add_argument("--target", metavar="FOLDER", help="another folder than /lib")
     install.add_argument("--no-mpy", action="store_true", help="sources, not compiled files")
-    machine.add_board_option(install, defaults)
+    options.add_board(install, defaults)
     install.set_defaults(do=do)
 
 

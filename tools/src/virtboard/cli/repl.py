@@ -8,7 +8,7 @@ from pathlib import Path
 
 from virtboard import qemu
 from virtboard.board import Board
-from virtboard.cli import machine, serial
+from virtboard.cli import machine, options, serial
 from virtboard.leftovers import OURS
 
 
@@ -27,7 +27,7 @@ def add_to(commands, defaults):
         help="have the prompt not here but on a line for Thonny, mpremote, rshell or ampy: `pty`, "
         "`tcp:PORT`, or `link:PATH`, a name for the pseudo-terminal such as link:/dev/ttyUSB77",
     )
-    machine.add_options(parser, defaults)
+    options.add_all(parser, defaults)
     parser.set_defaults(do=do)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from virtboard import scripts
 from virtboard.board import Board
-from virtboard.cli import machine, terminal
+from virtboard.cli import machine, options, terminal
 
 
 def add_to(commands, defaults):
@@ -37,7 +37,7 @@ def add_to(commands, defaults):
     parser.add_argument(
         "--fail-on", metavar="TEXT", help="end with status 1 as soon as the script prints TEXT"
     )
-    machine.add_options(parser, defaults)
+    options.add_all(parser, defaults)
     parser.set_defaults(do=do, timeout=defaults.get("timeout"))
 
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from virtboard import junit, unittests
+from virtboard import cases, junit, unittests
 from virtboard.board import Board
-from virtboard.cli import machine
+from virtboard.cli import machine, options
 
 # The names of such files, where a folder is searched for them. pytest has the same.
 PATTERN = "on_board_*.py"
@@ -43,7 +43,7 @@ def add_to(commands, defaults):
         metavar="SECONDS",
         help=f"how long a test may take, {DEFAULT_TIMEOUT} s unless told otherwise",
     )
-    machine.add_options(parser, defaults)
+    options.add_all(parser, defaults)
     parser.set_defaults(do=do, timeout=defaults.get("timeout", DEFAULT_TIMEOUT))
 
 
@@ -51,14 +51,17 @@ def do(chosen):
     """Run the tests; return the exit status."""
     tests = [(path, case) for path in find(chosen.paths) for case in cases_of(path)]
     results = []
-    with machine.Machine(chosen) as one:
-        for path, case in tests:
-            with Board(one.firmware, one.name, **one.options) as board:
-                outcome = unittests.run_case(board, path, case, chosen.timeout)
-            results.append((path, case, outcome))
-            show(path, case, outcome)
-    if chosen.junit:
-        junit.write(chosen.junit, one.name, results)
+    try:
+        with machine.Machine(chosen) as one:
+            for path, case in tests:
+                with Board(one.firmware, one.name, **one.options) as board:
+                    outcome = unittests.run_case(board, path, case, chosen.timeout)
+                results.append((path, case, outcome))
+                show(path, case, outcome)
+    finally:
+        # Also what there is of them when Ctrl-C comes.
+        if chosen.junit and results:
+            junit.write(chosen.junit, chosen.board, results)
     failed = sum(outcome.kind == "failed" for _, _, outcome in results)
     print(f"{len(results)} tests on {one.name}, {failed} failed")
     return 1 if failed else 0
@@ -80,7 +83,7 @@ def find(paths):
 def cases_of(path):
     """The cases in a file. Raises Usage."""
     try:
-        return unittests.cases(path)
+        return cases.in_file(path)
     except (SyntaxError, UnicodeDecodeError) as error:
         raise machine.Usage(f"{path}: it is no Python: {error}") from None
 

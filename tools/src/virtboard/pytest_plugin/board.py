@@ -45,7 +45,7 @@ class TestBoard(Board):
 
     def start(self, code, timeout=None):
         """As Board's; tracebacks name the place of `code` in the file of who calls."""
-        code = dedent(code) or "pass"
+        code = dedent(code)
         if place := place_of(code):
             path, line, text_line = place
             name, above = shown(path), "\n" * (line - 1)

@@ -35,17 +35,17 @@ class OnBoardFile(pytest.File):
     """A file of tests for the board, which is not imported here."""
 
     def collect(self):
-        from virtboard import unittests
+        from virtboard import cases
         from virtboard.pytest_plugin.choice import Unclear
 
         try:
             choice = self._choice()
-            cases = unittests.cases(self.path)
+            found = cases.in_file(self.path)
         except (SyntaxError, UnicodeDecodeError, Unclear) as error:
             raise self.CollectError(f"{self.path}: {error}") from None
         for name in choice.names:
             suffix = f"[{name}]" if len(choice.names) > 1 else ""
-            for case in cases:
+            for case in found:
                 yield OnBoardCase.from_parent(
                     self,
                     name=case.name.replace(".", "::") + suffix,

@@ -1,6 +1,5 @@
 """Starts the boards of tests, and ends them."""
 
-import os
 import shutil
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -8,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from virtboard import boards, emulators, images, places, qemu
+from virtboard import boards, elf, emulators, images, places, qemu
 from virtboard.board import BoardEnded, BoardError
-from virtboard.leftovers import OURS
+from virtboard.leftovers import OURS, uninterrupted
 from virtboard.pytest_plugin.board import TestBoard
 from virtboard.pytest_plugin.net import Cable, Net, NoNet
 from virtboard.switch import Switch
@@ -39,7 +38,7 @@ class Bench:
         the test fails with the reason.
         """
         with ExitStack() as stack:
-            with failing_with_a_sentence(), variables(choice):
+            with failing_with_a_sentence():
                 board, devices = self._start(stack, choice, name, network)
                 board.timeout = choice.timeout
                 board.devices = devices
@@ -68,17 +67,21 @@ class Bench:
             yield start
 
     def _start(self, stack, choice, name, network):
-        emulators.check(boards.load(name))
-        check_firmware(choice, name)
+        facts = boards.load(name)
+        emulators.check(facts)
+        own = choice.firmware and choice.find(choice.firmware)
+        firmware = elf.check(own or places.firmware(name), facts)
         devices, extra = self._serve(stack, choice)
         options = {
             "drives": self._drives(stack, choice),
             "devices": [qemu.ENTROPY],
             "memory": None if devices else choice.memory,
             "network": network or network_of(choice.net),
+            "bus": choice.bus,
+            "ring": choice.ring,
+            "qemu": choice.qemu,
             "extra": [*extra, *choice.qemu_args],
         }
-        firmware = choice.firmware and choice.find(choice.firmware)
         board = stack.enter_context(TestBoard(firmware, name, **options))
         stack.callback(self._end, board)
         self.boards.append(board)
@@ -105,8 +108,9 @@ class Bench:
         """The Python devices of a board, at work, and QEMU's arguments for them."""
         if not choice.devices:
             return [], []
-        folder = Path(tempfile.mkdtemp(prefix="board-"))
-        OURS.add_path(folder)
+        with uninterrupted():
+            folder = Path(tempfile.mkdtemp(prefix="board-"))
+            OURS.add_path(folder)
         stack.callback(OURS.remove_path, folder)
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         devices = [make() if callable(make) else make for make in choice.devices]
@@ -116,21 +120,6 @@ class Bench:
             stack.enter_context(Server(device, path))
             extra += arguments(device, path)
         return devices, extra
-
-
-@contextmanager
-def variables(choice):
-    """Has the environment say what a choice has of the bus, the rings and the release of QEMU."""
-    former = dict(os.environ)
-    wanted = {"BUS": choice.bus, "RING": choice.ring, "QEMU": choice.qemu}
-    os.environ.update({name: str(value) for name, value in wanted.items() if value})
-    try:
-        yield
-    finally:
-        for name in wanted:
-            os.environ.pop(name, None)
-            if name in former:
-                os.environ[name] = former[name]
 
 
 @contextmanager
@@ -146,12 +135,6 @@ def failing_with_a_sentence():
 
 def fail(reason):
     raise pytest.fail.Exception(reason, pytrace=False) from None
-
-
-def check_firmware(choice, name):
-    path = choice.find(choice.firmware) if choice.firmware else places.firmware(name)
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no firmware {path}")
 
 
 def network_of(net):
