@@ -63,7 +63,9 @@ class Leftovers:
         self._change(self._paths.append, str(path))
 
     def remove_path(self, path):
-        self._change(self._paths.remove, str(path))
+        """Take a file or folder out, if it is in."""
+        if str(path) in self._paths:
+            self._change(self._paths.remove, str(path))
 
     def close(self):
         """Let the shell go. What has not been taken out is killed and removed."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from virtboard import qemu
 from virtboard.board import Board
 from virtboard.cli import machine, options, serial
-from virtboard.leftovers import OURS
+from virtboard.leftovers import OURS, uninterrupted
 
 
 def add_to(commands, defaults):
@@ -47,11 +47,15 @@ def at_terminal(one):
     """The prompt on this terminal, with QEMU's own monitor behind Ctrl-A C."""
     print(f"{one.name} in QEMU, {one.disk}; leave with Ctrl-A X", flush=True)
     line = qemu.command(one.name, one.firmware, serial="mon:stdio", **one.options)
-    with subprocess.Popen(line, pass_fds=qemu.open_files(one.options)) as process:
-        try:
-            return process.wait()
-        finally:
-            process.terminate()
+    with uninterrupted():
+        process = subprocess.Popen(line, pass_fds=qemu.open_files(one.options))
+        OURS.add_process(process.pid)
+    try:
+        return process.wait()
+    finally:
+        process.terminate()
+        process.wait()
+        OURS.remove_process(process.pid)
 
 
 def parse(text):
@@ -98,16 +102,22 @@ def linked(pty, place):
     """`place` as another name for the pseudo-terminal, as long as the `with` block lasts."""
     path = Path(place)
     try:
-        # The number of the terminal that is gone may be that of the new one.
-        if is_stale(path) or (path.is_symlink() and os.readlink(path) == pty):
-            path.unlink()
-        path.symlink_to(pty)
-    except OSError as error:
-        raise machine.Usage(f"--serial link:{place}: {error.strerror}") from None
-    OURS.add_path(path.absolute())
-    try:
+        with uninterrupted():
+            link(path, pty)
+            OURS.add_path(path.absolute())
         yield place
     finally:
         OURS.remove_path(path.absolute())
         if path.is_symlink() and os.readlink(path) == pty:
             path.unlink()
+
+
+def link(path, pty):
+    """Make the link. Raises Usage."""
+    try:
+        # The number of the terminal that is gone may be that of the new one.
+        if is_stale(path) or (path.is_symlink() and os.readlink(path) == pty):
+            path.unlink()
+        path.symlink_to(pty)
+    except OSError as error:
+        raise machine.Usage(f"--serial link:{path}: {error.strerror}") from None
