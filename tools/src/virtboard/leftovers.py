@@ -7,7 +7,10 @@ import subprocess
 import threading
 from contextlib import contextmanager
 
-# It outlives the program, and Ctrl-C that is for both, and then does what it was told last.
+# What ends a program. Ctrl-C at a terminal comes to all that it has started, too.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+# It outlives the program, and then does what it was told last.
 SCRIPT = """
 trap '' INT TERM HUP
 while read -r line; do last=$line; done
@@ -35,6 +38,23 @@ def uninterrupted():
             signal.signal(number, handler)
         for number in came:
             signal.raise_signal(number)
+
+
+def start_shell():
+    """The process of SCRIPT."""
+    # It inherits what is blocked: until it is in a session of its own, signals for the program's
+    # group come to it, too.
+    former = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", SCRIPT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, former)
 
 
 class Leftovers:
@@ -80,13 +100,7 @@ class Leftovers:
 
     def _tell(self):
         if not self._shell:
-            self._shell = subprocess.Popen(
-                ["/bin/sh", "-c", SCRIPT],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            self._shell = start_shell()
         self._shell.stdin.write(f"{self._command()}\n".encode())
         self._shell.stdin.flush()
 
