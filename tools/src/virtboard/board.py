@@ -13,7 +13,7 @@ from textwrap import dedent, indent
 from virtboard import boards, places, qemu, values
 from virtboard.errors import BoardEnded, BoardError, BoardTimeout
 from virtboard.files import Files
-from virtboard.leftovers import OURS, uninterrupted
+from virtboard.leftovers import OURS
 
 TIMEOUT = 30  # seconds; generous, since it only ever passes when something is wrong
 RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
@@ -50,16 +50,14 @@ class Board(Files):
         ]
         firmware = firmware or places.firmware(name)
         line = qemu.command(name, firmware, serial="chardev:serial", extra=extra, **options)
-        with uninterrupted():
-            self._process = subprocess.Popen(
-                line,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=[serial.fileno(), monitor.fileno(), *qemu.open_files(options)],
-                # Ctrl-C is for this program, which may have something to finish on the board.
-                start_new_session=True,
-            )
-            OURS.add_process(self.pid)
+        self._process = OURS.start(
+            line,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[serial.fileno(), monitor.fileno(), *qemu.open_files(options)],
+            # Ctrl-C is for this program, which may have something to finish on the board.
+            start_new_session=True,
+        )
         serial.close()
         monitor.close()
 

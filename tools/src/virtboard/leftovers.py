@@ -69,9 +69,15 @@ class Leftovers:
         self._shell = None
         self._lock = threading.Lock()
 
-    def add_process(self, number):
-        """Kill the process of this number at the end, unless it is taken out before."""
-        self._change(self._processes.append, number)
+    def start(self, line, **options):
+        """Start a command line as subprocess.Popen() does, and return that.
+
+        The process is killed at the end, unless it is taken out before.
+        """
+        with uninterrupted():
+            process = subprocess.Popen(line, **options)
+            self._change(self._processes.append, process.pid)
+        return process
 
     def remove_process(self, number):
         """Take a process out, if it is in."""

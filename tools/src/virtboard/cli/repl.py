@@ -1,7 +1,6 @@
 """`mpy-virtio repl`: a board at its prompt, on this terminal or on a serial line for others."""
 
 import os
-import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -47,9 +46,7 @@ def at_terminal(one):
     """The prompt on this terminal, with QEMU's own monitor behind Ctrl-A C."""
     print(f"{one.name} in QEMU, {one.disk}; leave with Ctrl-A X", flush=True)
     line = qemu.command(one.name, one.firmware, serial="mon:stdio", **one.options)
-    with uninterrupted():
-        process = subprocess.Popen(line, pass_fds=qemu.open_files(one.options))
-        OURS.add_process(process.pid)
+    process = OURS.start(line, pass_fds=qemu.open_files(one.options))
     try:
         return process.wait()
     finally:
