@@ -58,6 +58,14 @@ def test_no_code_at_all_leaves_everything_as_it_is(board):
     assert b.eval("x") == 1
 
 
+@pytest.mark.parametrize("name", ["reset", "soft_reset"])
+def test_a_reset_forgets_what_the_program_had(board, name):
+    b = board()
+    b.exec("x = 1")
+    assert b"soft reboot" in getattr(b, name)()
+    assert b.eval("'x' in globals()") is False
+
+
 def test_a_script_has_its_name_and_arguments(board, tmp_path):
     script = tmp_path / "a script.py"
     script.write_text("import sys\nprint(sys.argv, __name__)\n1 / 0\n")

@@ -178,6 +178,9 @@ class Board(Files):
         self.write(CTRL_D, timeout)
         return self.read_until(RAW_PROMPT, timeout)
 
+    # MicroPython's name for it, which programs over tools.board use.
+    soft_reset = reset
+
     def qmp(self, command, **arguments):
         """Run a command of QEMU's machine protocol and return what it returns.
 
