@@ -15,7 +15,6 @@
 #include "guard.h"
 #include "interface.h"
 
-#define BRIDGES 4
 #define MIN_MTU 576
 #define MAX_MTU 9000
 
@@ -25,7 +24,7 @@ typedef struct {
     mp_obj_t transmit;
 } bridge_obj_t;
 
-static interface_t interfaces[BRIDGES];
+static interface_t interfaces[NETWORK_BRIDGES];
 static mp_sched_node_t node;
 
 // The bridge of each interface, MP_OBJ_NULL if it is free.
@@ -42,7 +41,7 @@ static bool call_transmit(bridge_obj_t *bridge) {
 // Between bytecodes of the main program.
 static void transmit_all(mp_sched_node_t *self) {
     (void)self;
-    for (size_t i = 0; i < BRIDGES; ++i) {
+    for (size_t i = 0; i < NETWORK_BRIDGES; ++i) {
         if (bridges[i] == MP_OBJ_NULL || interface_waiting(&interfaces[i]) == 0) {
             continue;
         }
@@ -81,12 +80,12 @@ static void bridge_print(const mp_print_t *print, mp_obj_t self_in, mp_print_kin
 }
 
 static size_t free_slot(void) {
-    for (size_t i = 0; i < BRIDGES; ++i) {
+    for (size_t i = 0; i < NETWORK_BRIDGES; ++i) {
         if (bridges[i] == MP_OBJ_NULL) {
             return i;
         }
     }
-    mp_raise_msg_varg(&mp_type_OSError, MP_ERROR_TEXT("there are %d interfaces already"), BRIDGES);
+    mp_raise_msg_varg(&mp_type_OSError, MP_ERROR_TEXT("there are %d interfaces already"), NETWORK_BRIDGES);
 }
 
 // Bridge(mac, transmit, mtu=1500, offload=0): an interface with the 6 bytes `mac` as its address.
@@ -420,7 +419,7 @@ void bridge_init_all(void) {
 }
 
 void bridge_follow_hostname(void) {
-    for (size_t i = 0; i < BRIDGES; ++i) {
+    for (size_t i = 0; i < NETWORK_BRIDGES; ++i) {
         if (bridges[i] != MP_OBJ_NULL) {
             interface_follow_hostname(&interfaces[i]);
         }
@@ -433,14 +432,14 @@ void bridge_flush_all(void) {
 
 bool bridge_some_waiting(void) {
     bool waiting = false;
-    for (size_t i = 0; i < BRIDGES; ++i) {
+    for (size_t i = 0; i < NETWORK_BRIDGES; ++i) {
         waiting |= bridges[i] != MP_OBJ_NULL && interface_waiting(&interfaces[i]) > 0;
     }
     return waiting;
 }
 
 void bridge_deinit_all(void) {
-    for (size_t i = 0; i < BRIDGES; ++i) {
+    for (size_t i = 0; i < NETWORK_BRIDGES; ++i) {
         if (bridges[i] != MP_OBJ_NULL) {
             interface_remove(&interfaces[i]);
             bridges[i] = MP_OBJ_NULL;
@@ -449,3 +448,4 @@ void bridge_deinit_all(void) {
 }
 
 MP_REGISTER_ROOT_POINTER(mp_obj_t network_bridges[4]);
+_Static_assert(MP_ARRAY_SIZE(bridges) == NETWORK_BRIDGES, "each has its place");

@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include "py/mpconfig.h"
 
+// As many as there can be; see bridge.c.
+#define NETWORK_BRIDGES                 4
+
 // For sys_timeouts_get_next_timeout().
 #define LWIP_TESTMODE                   1
 
@@ -25,6 +28,9 @@
 #ifndef MEMP_NUM_ARP_QUEUE
 #define MEMP_NUM_ARP_QUEUE              128
 #endif
+// Each interface may have a router of its own, and another one.
+#define LWIP_ND6_NUM_ROUTERS            (2 * NETWORK_BRIDGES)
+#define LWIP_ND6_NUM_PREFIXES           (3 * NETWORK_BRIDGES)
 #ifndef LWIP_ND6_RDNSS_MAX_DNS_SERVERS
 #define LWIP_ND6_RDNSS_MAX_DNS_SERVERS  1
 #endif
@@ -91,6 +97,15 @@
 // Of use on 64 bits.
 #define IPV6_FRAG_COPYHEADER            1
 
+// An interface is in the group of all, and in that of mDNS; with IPv6 in those of its addresses,
+// too. Programs join others.
+#ifndef MEMP_NUM_IGMP_GROUP
+#define MEMP_NUM_IGMP_GROUP             (2 * NETWORK_BRIDGES + 32)
+#endif
+#ifndef MEMP_NUM_MLD6_GROUP
+#define MEMP_NUM_MLD6_GROUP             (4 * NETWORK_BRIDGES + 32)
+#endif
+
 #ifndef DNS_TABLE_SIZE
 #define DNS_TABLE_SIZE                  16
 #endif
@@ -125,6 +140,10 @@ int network_tcp_see_ip6(struct pbuf *packet, struct netif *netif);
 
 #undef MEM_ALIGNMENT
 #define MEM_ALIGNMENT                   8
+// Where none is left lwIP goes on without: a timer that is not set again is gone. With mDNS each
+// interface has two, and five for each version of IP.
+#undef MEMP_NUM_SYS_TIMEOUT
+#define MEMP_NUM_SYS_TIMEOUT            (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 12 * NETWORK_BRIDGES)
 #undef MEMP_NUM_UDP_PCB
 #define MEMP_NUM_UDP_PCB                64
 
