@@ -19,6 +19,8 @@ HOST6 = "fe80::9:1"
 BOARD = "10.9.0.2"
 MASK = "255.255.255.0"
 
+TIMEOUT = 30  # seconds
+
 _NAME = b"tap0"
 _CLONE_NEWNET = 0x40000000
 _TUNSETIFF = 0x400454CA
@@ -26,7 +28,6 @@ _TUNSETPERSIST = 0x400454CB
 _IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 _SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK = 0x8914, 0x8916, 0x891C
 _PREFIX6 = 64
-_TIMEOUT = 30  # seconds
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
 _SOL_PACKET, _PACKET_VNET_HDR = 263, 15
 _ETH_P_ALL = 3
@@ -96,7 +97,7 @@ def _listen(address, port):
         listener.listen()
     else:
         listener = socket.create_server((address, port))
-    listener.settimeout(_TIMEOUT)
+    listener.settimeout(TIMEOUT)
     return listener
 
 
