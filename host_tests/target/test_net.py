@@ -30,7 +30,7 @@ while not nic.isconnected() and time.ticks_diff(time.ticks_ms(), start) < 20000:
 class Wire:
     """The other end of the card's cable: frames as they are, in datagrams."""
 
-    def __init__(self):
+    def __init__(self, name="net0"):
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.settimeout(30)
@@ -41,7 +41,7 @@ class Wire:
         there = self._there[1]
         self.arguments = [
             "-netdev",
-            f"socket,id=net0,udp=127.0.0.1:{here},localaddr=127.0.0.1:{there}",
+            f"socket,id={name},udp=127.0.0.1:{here},localaddr=127.0.0.1:{there}",
         ]
 
     def send(self, frame):

@@ -47,6 +47,21 @@ def question(name):
     return GROUP_MAC + b"\2\0\0\0\0\2\x08\0" + head + total + ends + udp + dns
 
 
+def answer_of(wire, name):
+    """The address that the board behind a wire says it has, when it is asked by mDNS for `name`.
+
+    Before it answers, it asks whether the name is taken.
+    """
+    record = bytes([len(name)]) + name + b"\5local\0\0\1\x80\1"
+    while True:
+        payload = packets.udp_payload(wire.receive(), MDNS_PORT)
+        if payload and payload[2] & 0x80 and record in payload:
+            place = payload.index(record) + len(record)
+            return payload[place + 4 : place + 10]
+        wire.send(question(b"nobody.local"))
+        wire.send(question(name + b".local"))
+
+
 @pytest.mark.parametrize("name", [b"micropython", b"another"])
 def test_the_local_name_has_the_boards_address(board, name):
     wire = Wire()
@@ -59,17 +74,8 @@ def test_the_local_name_has_the_boards_address(board, name):
         nic.active(True)
         nic.ifconfig(("10.0.0.1", "255.255.255.0", "10.0.0.2", "10.0.0.2"))
     """)
-    # Before it answers, it asks whether the name is taken.
-    record = bytes([len(name)]) + name + b"\5local\0\0\1\x80\1"
     b.start("import time\nwhile True: time.sleep_ms(1)")
-    while True:
-        payload = packets.udp_payload(wire.receive(), MDNS_PORT)
-        if payload and payload[2] & 0x80 and record in payload:
-            break
-        wire.send(question(b"nobody.local"))
-        wire.send(question(name + b".local"))
-    place = payload.index(record) + len(record)
-    assert payload[place + 4 : place + 10] == b"\0\4\x0a\0\0\1"
+    assert answer_of(wire, name) == b"\0\4\x0a\0\0\1"
     b.interrupt()
     wire.close()
 
