@@ -1,5 +1,6 @@
 """Fixtures of the tests that run the firmware in QEMU."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from tools import BOARD, ROOT, disk, firmware, wheel
 from tools.network import tap
 from virtboard import emulators, places, qemu
 from virtboard.board import Board
+from virtboard.errors import BoardError
 
 # The boards that do for what is alike on all of them: 32 bits with viper, 64 bits without.
 TWO_BOARDS = ("VIRT_RV32", "VIRT_AARCH64")
@@ -39,6 +41,23 @@ def skipping_what_is_not_there():
         yield
     except (emulators.Missing, qemu.Lacking) as error:
         pytest.skip(str(error))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call):
+    """A test that failed shows where its boards are: one that hangs does not say that itself."""
+    report = yield
+    if call.when == "call" and report.failed:
+        boards = [one for one in gc.get_objects() if type(one) is Board and one.is_running()]
+        report.sections += [(f"registers of {b.facts.name}", registers(b)) for b in boards]
+    return report
+
+
+def registers(b):
+    try:
+        return b.qmp("human-monitor-command", **{"command-line": "info registers"})
+    except (BoardError, OSError) as error:
+        return repr(error)
 
 
 def pytest_runtest_setup():
