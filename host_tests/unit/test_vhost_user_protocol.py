@@ -411,7 +411,7 @@ def test_a_kick_that_is_none(qemu, guest, tmp_path, caplog):
     qemu.send(12, struct.pack("<Q", 0), [ours])
     os.close(ours)
     os.close(theirs)
-    hangs_up(qemu, tmp_path, caplog, "")
+    hangs_up(qemu, tmp_path, caplog, "the kicks of queue 0 have ended")
 
 
 def test_a_socket_for_what_we_ask_that_is_none(qemu, tmp_path, caplog):

@@ -169,7 +169,8 @@ class Connection:
     def _kicked(self, queue):
         # QEMU takes a kick back when it stops a queue.
         with suppress(BlockingIOError):
-            os.eventfd_read(queue.kick)
+            if not os.read(queue.kick, protocol.EVENT.size):
+                raise ProtocolError(f"the kicks of queue {queue.index} have ended")
         self._device.work(queue)
 
     def _set_vring_call(self, message):

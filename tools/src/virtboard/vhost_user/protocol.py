@@ -23,6 +23,9 @@ REGIONS = struct.Struct("<II")  # count, padding
 REGION = struct.Struct("<QQQQ")  # guest's address, size, QEMU's address, offset in the file
 CONFIG = struct.Struct("<III")  # offset, size, flags
 
+# What kicks and calls are: an eventfd counts by numbers of this size.
+EVENT = struct.Struct("=Q")
+
 # In the number that comes with a file descriptor of a queue.
 INDEX = 0xFF
 NO_FD = 0x100

@@ -7,6 +7,7 @@ from virtboard.vhost_user.chain import scatter
 from virtboard.vhost_user.features import RING_PACKED
 from virtboard.vhost_user.memory import DriverError
 from virtboard.vhost_user.packed import PackedRing
+from virtboard.vhost_user.protocol import EVENT
 from virtboard.vhost_user.split import SplitRing
 
 log = logging.getLogger("vhost_user")
@@ -87,7 +88,7 @@ class Queue:
         """Tell the driver that there is something in the queue."""
         if self.call is not None:
             try:
-                os.eventfd_write(self.call, 1)
+                os.write(self.call, EVENT.pack(1))
             except BlockingIOError:
                 # It was told very often, and has not looked yet.
                 pass

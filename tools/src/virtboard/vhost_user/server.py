@@ -51,7 +51,7 @@ class Server:
         self._closed = False
         # Held by who closes, until the thread that works is woken: that may be closing, too.
         self._closing = threading.Lock()
-        self._end = os.eventfd(0)
+        self._end, self._waker = os.pipe()
         self._watch(self._end, lambda: None)
         self._watch(self._listener.fileno(), self._accept)
 
@@ -98,7 +98,7 @@ class Server:
         with self._closing:
             if not self._closed:
                 self._closed = True
-                os.eventfd_write(self._end, 1)
+                os.write(self._waker, b"!")
         with self._at_work, self._device.lock:
             self.hang_up()
             if self._listener.fileno() >= 0:
@@ -107,6 +107,7 @@ class Server:
                 self._path.unlink(missing_ok=True)
                 self._listener.close()
                 os.close(self._end)
+                os.close(self._waker)
         if self._thread not in (None, threading.current_thread()):
             self._thread.join()
 
