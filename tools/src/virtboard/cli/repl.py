@@ -1,14 +1,13 @@
 """`mpy-virtio repl`: a board at its prompt, on this terminal or on a serial line for others."""
 
-import os
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from virtboard import qemu
 from virtboard.board import Board
-from virtboard.cli import machine, options, serial
-from virtboard.leftovers import OURS, uninterrupted
+from virtboard.cli import link, machine, options, serial
+from virtboard.leftovers import OURS
 
 
 def add_to(commands, defaults):
@@ -61,7 +60,7 @@ def parse(text):
     if kind == "tcp" and place.isdecimal() and int(place):
         machine.check_port(int(place))
     elif kind == "link" and place:
-        check_link(Path(place))
+        link.check(Path(place))
     elif text != "pty":
         raise machine.Usage(f"--serial {text}: there are pty, tcp:PORT and link:PATH")
     return kind, place
@@ -72,49 +71,10 @@ def serve(one, kind, place):
     with ExitStack() as stack:
         line = serial.Port(int(place)) if kind == "tcp" else serial.PseudoTerminal()
         stack.callback(line.close)
-        name = stack.enter_context(linked(line.name, place)) if kind == "link" else line.name
+        name = stack.enter_context(link.linked(line.name, place)) if kind == "link" else line.name
         board = stack.enter_context(Board(one.firmware, one.name, **one.options))
 
         def announce():
             print(f"{one.name} is at {name}; Ctrl-C ends it", flush=True)
 
         return serial.relay(board, line, announce)
-
-
-def check_link(path):
-    """Raise Usage where no link can be made, as far as that can be known before."""
-    if not path.parent.is_dir():
-        raise machine.Usage(f"--serial link:{path}: there is no folder {path.parent}")
-    if os.path.lexists(path) and not is_stale(path):
-        raise machine.Usage(f"--serial link:{path}: there is something of that name")
-
-
-def is_stale(path):
-    """Whether it is a link to a pseudo-terminal of a board that had no time to tidy up."""
-    return path.is_symlink() and not path.exists() and os.readlink(path).startswith("/dev/")
-
-
-@contextmanager
-def linked(pty, place):
-    """`place` as another name for the pseudo-terminal, as long as the `with` block lasts."""
-    path = Path(place)
-    try:
-        with uninterrupted():
-            link(path, pty)
-            OURS.add_path(path.absolute())
-        yield place
-    finally:
-        OURS.remove_path(path.absolute())
-        if path.is_symlink() and os.readlink(path) == pty:
-            path.unlink()
-
-
-def link(path, pty):
-    """Make the link. Raises Usage."""
-    try:
-        # The number of the terminal that is gone may be that of the new one.
-        if is_stale(path) or (path.is_symlink() and os.readlink(path) == pty):
-            path.unlink()
-        path.symlink_to(pty)
-    except OSError as error:
-        raise machine.Usage(f"--serial link:{path}: {error.strerror}") from None
