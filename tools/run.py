@@ -4,6 +4,7 @@ Its settings come from the environment; the Makefile says what they are.
 """
 
 import os
+import signal
 import sys
 
 from tools import BOARD, BUILD, ROOT, disk, firmware
@@ -21,7 +22,9 @@ SWITCHES = {"SAFE": "safe", "GDB": "gdb"}
 
 def main():
     firmware.build(BOARD)
-    return cli.main(command(os.environ, sys.stdin.isatty()))
+    status = cli.main(command(os.environ, sys.stdin.isatty()))
+    # Make would complain of `make run | head`.
+    return 0 if status == 128 + signal.SIGPIPE else status
 
 
 def command(environment, is_terminal):

@@ -21,6 +21,9 @@ pytestmark = pytest.mark.alike
 
 USAGE, TIMED_OUT, INTERRUPTED = 2, 124, 130
 
+MODULE = [sys.executable, "-m", "virtboard.cli"]
+PIPES = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
 HELLO = "print('hello')\n"
 LOOP = "print('begins')\nwhile True: pass\n"
 
@@ -39,7 +42,7 @@ def command(tmp_path, firmware_elf):
     name = f"of-{os.getpid()}-{random.getrandbits(64):x}"
     processes = []
 
-    def start(*words, path=os.environ["PATH"], **options):
+    def start(*words, program=MODULE, path=os.environ["PATH"], **options):
         environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT / "tools/src"),
@@ -47,14 +50,12 @@ def command(tmp_path, firmware_elf):
             "PATH": path,
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "virtboard.cli", *map(str, words)],
+            [*program, *map(str, words)],
             cwd=folder,
             env=environment,
             text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             start_new_session=True,
-            **{"stdin": subprocess.DEVNULL, **options},
+            **{**PIPES, **options},
         )
         processes.append(process)
         return process
@@ -340,7 +341,7 @@ def test_what_makes_no_sense_is_said_in_a_sentence(command, words, sentence):
 def test_an_image_without_a_file_system_is_said_to_have_none(command):
     (command.folder / "d.img").write_bytes(os.urandom(1 << 20))
     status, output, errors = command("disk", "ls", "d.img")
-    assert (status, output) == (1, "")
+    assert (status, output) == (USAGE, "")
     assert "d.img: there is no file system in it" in errors and len(errors.splitlines()) == 1
 
 

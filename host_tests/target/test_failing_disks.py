@@ -26,7 +26,7 @@ def failing(board, image, legacy):
     def start(*rules):
         file = image.with_name("rules.conf")
         file.write_text("".join("[inject-error]\n" + rule.replace(", ", "\n") for rule in rules))
-        drive = qemu.Drive(f"blkdebug:{file}:{image}", drive_options="rerror=report,werror=report")
+        drive = qemu.Drive(f"blkdebug:{file}:{image}", drive_options="rerror=report")
         b = board(drives=[drive], legacy=legacy)
         b.exec("import asyncio, mpy_virtio as virtio")
         return b

@@ -236,7 +236,7 @@ def test_a_flush_that_fails_is_heard_of(board, tmp_path):
     image, rules = tmp_path / "disk.img", tmp_path / "rules"
     disk.make_fat(image, 8, {"a.txt": b"x"})
     rules.write_text('[inject-error]\nevent = "flush_to_disk"\nerrno = "5"\nonce = "off"\n')
-    drive = qemu.Drive(f"blkdebug:{rules}:{image}", drive_options="rerror=report,werror=report")
+    drive = qemu.Drive(f"blkdebug:{rules}:{image}", drive_options="rerror=report")
     printed = board(drives=[drive]).exec("""
         import os
         def number(function):

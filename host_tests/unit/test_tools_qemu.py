@@ -58,8 +58,8 @@ def test_the_machine_is_that_of_the_board(board):
 def test_drives_come_before_devices_in_the_order_given():
     line = command(drives=[qemu.Drive("a.img"), qemu.Drive("b.img")], devices=[qemu.ENTROPY])
     assert values(line, "-drive") == [
-        "file=a.img,if=none,format=raw,id=drive0",
-        "file=b.img,if=none,format=raw,id=drive1",
+        "file=a.img,if=none,format=raw,id=drive0,werror=report",
+        "file=b.img,if=none,format=raw,id=drive1,werror=report",
     ]
     assert values(line, "-device") == [
         "virtio-blk-device,drive=drive0",
@@ -74,7 +74,7 @@ def test_drive_options_go_where_they_belong():
     )
     line = command(drives=[drive])
     assert values(line, "-drive") == [
-        "file=a.qcow2,if=none,format=qcow2,id=drive0,readonly=on,aio=io_uring"
+        "file=a.qcow2,if=none,format=qcow2,id=drive0,werror=report,readonly=on,aio=io_uring"
     ]
     assert values(line, "-device") == ["virtio-blk-device,drive=drive0,event_idx=off"]
 

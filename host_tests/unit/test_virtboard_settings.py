@@ -46,7 +46,12 @@ def test_a_project_may_say_nothing(tmp_path):
         ('bord = "VIRT_ARM"', "has no bord; there are board, firmware"),
         ("board = 3", "board is 3, but should be the board"),
         ('forward = "8080:80"', "forward is '8080:80', but should be ports"),
+        ("forward = [8080]", r"forward is \[8080\], but should be ports"),
+        ("files = {a = 1}", "files is {'a': 1}, but should be files"),
         ("timeout = true", "timeout is True"),
+        ("timeout = inf", "timeout is inf"),
+        ("timeout = nan", "timeout is nan"),
+        ("timeout = -1", "timeout is -1"),
         ("board =", "pyproject.toml: "),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 from textwrap import dedent, indent
 
 from virtboard import boards, places, qemu, values
-from virtboard.errors import BoardEnded, BoardError, BoardTimeout
+from virtboard.errors import BoardEnded, BoardError, BoardNotStarted, BoardTimeout
 from virtboard.files import Files
 from virtboard.leftovers import OURS
 
@@ -37,6 +37,7 @@ class Board(Files):
         self.output = bytearray()  # all that the board has sent
         self._taken = 0  # how much of it has been given out
         self._raw = False
+        self._heard = False  # whether it has said anything
         # QEMU's ends of both lines are open before it starts, so nothing sent gets lost.
         self._serial, serial = socket.socketpair()
         self._monitor, monitor = socket.socketpair()
@@ -293,10 +294,17 @@ class Board(Files):
                 received = self._serial.recv(65536)
                 if not received:
                     raise ConnectionError
+                self._heard = True
                 self.output += received
             return data[self._serial.send(data) :] if writable else data
         except ConnectionError:
-            raise BoardEnded(f"{purpose}: {self._describe_end()}") from None
+            raise self._end(purpose) from None
+
+    def _end(self, purpose):
+        """The exception for that QEMU has ended."""
+        what = f"{purpose}: {self._describe_end()}"
+        has_started = self._heard or not self._process.poll()
+        return BoardEnded(what) if has_started else BoardNotStarted(what)
 
     def _describe_end(self):
         status = self._process.wait(TIMEOUT)

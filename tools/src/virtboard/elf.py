@@ -17,7 +17,7 @@ def check(path, facts):
         raise NoFirmware(f"{path}: there is no such firmware")
     with path.open("rb") as file:
         header = file.read(20)
-    if header[:4] != b"\x7fELF":
+    if header[:4] != b"\x7fELF" or len(header) < 20:
         raise NoFirmware(f"{path}: it is no ELF file")
     bits, machine = 32 * header[4], int.from_bytes(header[18:20], "little")
     if (bits, machine) != (facts.bits, MACHINES.get(facts.arch, machine)):

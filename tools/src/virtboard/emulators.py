@@ -4,7 +4,6 @@ In a checkout on Debian 12 that may be one that was unpacked in build/qemu-10.
 """
 
 import functools
-import os
 import re
 import shutil
 import subprocess
@@ -27,7 +26,7 @@ def wanted(release=None):
 
     Raises SystemExit for all else.
     """
-    chosen = release or os.environ.get("QEMU")
+    chosen = release or places.variable("QEMU")
     if chosen and str(chosen) != str(NEW):
         raise SystemExit(f"QEMU={chosen}: there is {NEW}; leave it out for this machine's own")
     return NEW if chosen else None

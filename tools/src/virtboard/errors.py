@@ -20,3 +20,7 @@ class BoardTimeout(BoardError, TimeoutError):
 
 class BoardEnded(BoardError, EOFError):
     """QEMU ended while more was wanted of it."""
+
+
+class BoardNotStarted(BoardEnded):
+    """QEMU ended before the board said anything; why, it has said itself."""

@@ -5,16 +5,23 @@ other code than MicroPython's own reads and writes its file systems.
 """
 
 import os
+import struct
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 from virtboard import places, qemu, tracebacks
-from virtboard.board import Board, BoardError
+from virtboard.board import Board
+from virtboard.errors import BoardEnded, BoardError, BoardNotStarted, BoardTimeout
+from virtboard.leftovers import OURS, uninterrupted
 
 BLANK_SIZE = 32 << 20
 
+# Of the header of an image in this format: how it begins, version, where the name of the file is
+# that it is based on, and from version 3 on, features, one of which is data in another file.
 QCOW2 = b"QFI\xfb"
+QCOW2_HEADER = struct.Struct(">4sIQ56xQ")
+IN_ANOTHER_FILE = 1 << 2
 
 MAKE = """
 import vfs, mpy_virtio
@@ -46,21 +53,36 @@ def blank():
     return file
 
 
-def drive(image):
+def drive(image, readonly=False):
     """The qemu.Drive that an image, a path or a file object, is.
 
     Raises NoImage where there is none.
     """
     if hasattr(image, "fileno"):
-        return qemu.Drive(image)
+        return qemu.Drive(image, readonly=readonly)
     path = Path(image)
     if not path.is_file():
         raise NoImage(f"{path}: there is no such image")
     with path.open("rb") as file:
-        start = file.read(4)
+        header = file.read(QCOW2_HEADER.size)
     if path.stat().st_size < 512:
         raise NoImage(f"{path}: {path.stat().st_size} bytes are no disk image")
-    return qemu.Drive(path, format="qcow2" if start == QCOW2 else "raw")
+    # QEMU takes what is before a colon for something else than a name, but not in a whole path.
+    return qemu.Drive(path.absolute(), format=format_of(path, header), readonly=readonly)
+
+
+def format_of(path, header):
+    """The format of an image that begins with `header`. Raises NoImage.
+
+    What a board writes to a raw image may look like another format: it must not name other files
+    of this machine, which the next board would read.
+    """
+    if not header.startswith(QCOW2):
+        return "raw"
+    _, version, base, features = QCOW2_HEADER.unpack(header)
+    if base or (version >= 3 and features & IN_ANOTHER_FILE):
+        raise NoImage(f"{path}: it is based on another file; `qemu-img convert` makes it whole")
+    return "qcow2"
 
 
 @contextmanager
@@ -70,28 +92,50 @@ def made(image, size, kind="fat", board="VIRT_RV32"):
     The `with` block gets the path of what is to become the image at its end. Raises
     FileExistsError rather than replace a file.
     """
-    image = Path(image)
-    part = image.with_name(image.name + ".part")
+    image = Path(image).absolute()
+    part = image.with_name(f"{image.name}.{os.getpid()}.part")
     try:
+        with uninterrupted():
+            OURS.add_path(part)
         with part.open("wb") as file:
             file.truncate(size)
         with Board(name=board, drives=[qemu.Drive(part)]) as one:
             one.exec(MAKE.format(kind=KINDS[kind]))
         yield part
-        os.link(part, image)
+        put_in_place(part, image)
     finally:
         part.unlink(missing_ok=True)
+        OURS.remove_path(part)
+
+
+def put_in_place(part, image):
+    """Make `part` the file `image`. Raises FileExistsError rather than replace one."""
+    try:
+        os.link(part, image)
+    except FileExistsError:
+        raise
+    except OSError:
+        # Some file systems have no links; there another program may be quicker.
+        if os.path.lexists(image):
+            raise FileExistsError(f"{image}: there is such a file already") from None
+        part.rename(image)
 
 
 @contextmanager
-def opened(image, board="VIRT_RV32", **options):
+def opened(image, board="VIRT_RV32", readonly=False, **options):
     """A Board whose file system "/" is that of the image; nothing on it has run.
 
-    `options` are more of Board's. Raises NoImage where a board cannot mount it.
+    `options` are more of Board's. Raises NoImage where a board cannot mount it, and where QEMU
+    does not take it, which says why itself.
     """
-    with Board(name=board, drives=[drive(image)], extra=SAFE_MODE, **options) as one:
+    drives = [drive(image, readonly)]
+    with Board(name=board, drives=drives, extra=SAFE_MODE, **options) as one:
         try:
             one.exec(MOUNT)
+        except BoardNotStarted:
+            raise NoImage(f"{image}: QEMU does not take it, and says why") from None
+        except (BoardEnded, BoardTimeout):
+            raise
         except BoardError as error:
             raise NoImage(
                 f"{image}: there is no file system in it that a board can mount"

@@ -20,7 +20,7 @@ eval "$last"
 
 @contextmanager
 def uninterrupted():
-    """Have Ctrl-C and SIGTERM wait until the end of the `with` block.
+    """Have Ctrl-C and what else ends a program wait until the end of the `with` block.
 
     What is started there, and told to OURS, is not forgotten in between.
     """
@@ -29,7 +29,7 @@ def uninterrupted():
     try:
         # They come to the main thread only.
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in SIGNALS:
                 if callable(signal.getsignal(number)):
                     former[number] = signal.signal(number, lambda number, _: came.append(number))
         yield

@@ -1,5 +1,6 @@
 """Where the files are that boards are made of: in the wheel, or in a checkout."""
 
+import os
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
@@ -24,6 +25,14 @@ BLANK = DATA / "blank.img" if IS_WHEEL else BUILD / "blank.img"
 
 # Stubs of the modules that boards have.
 STUBS = PACKAGE / "typings"
+
+
+def variable(name):
+    """What the environment says to a checkout, "" for nothing.
+
+    Where the wheel is, a variable of that name may be of another program.
+    """
+    return "" if IS_WHEEL else os.environ.get(name, "")
 
 
 def firmware(board):

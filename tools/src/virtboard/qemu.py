@@ -4,7 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from virtboard import boards, emulators
+from virtboard import boards, emulators, places
 
 ENTROPY = "virtio-rng-device"
 
@@ -44,6 +44,8 @@ class Drive:
         """Arguments that add this disk to a machine; `name` is its own there."""
         file = escape(path_of(self.path))
         drive = [f"file={file}", "if=none", f"format={self.format}", f"id={name}"]
+        # Where the host's disk is full QEMU would stop the machine, and say nothing.
+        drive.append("werror=report")
         if self.readonly:
             drive.append("readonly=on")
         device = [self.device, f"drive={name}"]
@@ -165,7 +167,7 @@ def rings(chosen=None):
 
     Raises SystemExit for all else.
     """
-    chosen = (chosen or os.environ.get("RING", "")).split()
+    chosen = (chosen or places.variable("RING")).split()
     for ring in chosen:
         if ring not in RINGS:
             raise SystemExit(f"RING={ring}: there are {' and '.join(RINGS)}, or both")
@@ -177,7 +179,7 @@ def pci(chosen=None):
 
     Raises SystemExit for all else.
     """
-    chosen = (chosen or os.environ.get("BUS") or "mmio").split()
+    chosen = (chosen or places.variable("BUS") or "mmio").split()
     if chosen == ["mmio"]:
         return []
     for word in chosen:

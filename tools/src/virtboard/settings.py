@@ -22,6 +22,10 @@ KEYS = {
 }
 
 
+# A time-out, in seconds: a year is more than any.
+LONGEST = 366 * 24 * 3600
+
+
 class SettingsError(ValueError):
     """A pyproject.toml says something that makes no sense."""
 
@@ -47,12 +51,14 @@ def read(file):
     except ValueError as error:
         raise SettingsError(f"{file}: {error}") from None
     found = content.get("tool", {}).get("mpy-virtio", {})
+    if not isinstance(found, dict):
+        raise SettingsError(f"{file}: mpy-virtio is {found!r}, but should be a table")
     for key, value in found.items():
         if key not in KEYS:
             known = ", ".join(KEYS)
             raise SettingsError(f"{file}: [tool.mpy-virtio] has no {key}; there are {known}")
         kind, meaning = KEYS[key]
-        if not isinstance(value, kind) or isinstance(value, bool):
+        if not isinstance(value, kind) or isinstance(value, bool) or not makes_sense(key, value):
             raise SettingsError(f"{file}: {key} is {value!r}, but should be {meaning}")
     for key in ("disk", "firmware"):
         if found.get(key, "none") != "none":
@@ -61,6 +67,15 @@ def read(file):
         places = as_places(found["files"])
         found["files"] = {str(file.parent / name): place for name, place in places.items()}
     return found
+
+
+def makes_sense(key, value):
+    """Whether a time can pass, and all that is in a list or table is text."""
+    if key == "timeout":
+        return 0 < value <= LONGEST
+    if isinstance(value, dict):
+        value = list(value.values())
+    return not isinstance(value, list) or all(isinstance(one, str) for one in value)
 
 
 def as_places(files):

@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from virtboard.board import BoardError, BoardTimeout
 from virtboard.cases import WHOLE
+from virtboard.errors import BoardError, BoardNotStarted, BoardTimeout
 from virtboard.tracebacks import shown, with_lines
 
 LOAD = """\
@@ -77,6 +77,8 @@ def run_case(board, path, case, timeout=None):
             result = RESULT
             output += without_frame(board.exec(RUN.format(name=case.name), timeout))
         kind, text = judged(board.eval(result), case)
+    except BoardNotStarted:
+        raise  # no other case will start either
     except BoardTimeout as error:
         output += without_frame(error.output)
         seconds = board.timeout if timeout is None else timeout

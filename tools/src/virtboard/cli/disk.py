@@ -4,7 +4,6 @@ import re
 from pathlib import Path, PurePosixPath
 
 from virtboard import images
-from virtboard.board import BoardError
 from virtboard.cli import machine, options
 from virtboard.cli.progress import Progress
 
@@ -87,11 +86,9 @@ def make_image(chosen):
 
 def list_folder(chosen):
     """List a folder of an image: sizes in bytes, and names."""
-    with _opened(chosen.image, machine.check_machine(chosen)) as board:
-        try:
+    with _opened(chosen.image, machine.check_machine(chosen), readonly=True) as board:
+        with machine.about(chosen.path):
             print(board.exec(LIST.format(path=chosen.path)), end="")
-        except BoardError as error:
-            raise OSError(f"{chosen.path}: {images.last_line(error)}") from None
 
 
 def copy_in(chosen):
@@ -103,11 +100,9 @@ def copy_in(chosen):
 def _copy_in(image, board, files, folder):
     with _opened(image, board) as one, Progress("copying") as progress:
         for file in files:
-            target = str(PurePosixPath("/", folder, Path(file).resolve().name))
-            try:
+            target = str(PurePosixPath("/", folder, machine.name_of(file)))
+            with machine.about(file):
                 one.put(file, target, progress)
-            except BoardError as error:
-                raise OSError(f"{file}: {images.last_line(error)}") from None
 
 
 def copy_out(chosen):
@@ -116,13 +111,12 @@ def copy_out(chosen):
     if not folder.is_dir():
         raise machine.Usage(f"{folder}: there is no such folder")
     board = machine.check_machine(chosen)
-    with _opened(chosen.image, board) as one, Progress("copying") as progress:
+    opened = _opened(chosen.image, board, readonly=True)
+    with opened as one, Progress("copying") as progress:
         one.exec(WALK)
         for path in chosen.paths:
-            try:
+            with machine.about(path):
                 _get(one, PurePosixPath("/", path), folder, progress)
-            except BoardError as error:
-                raise OSError(f"{path}: {images.last_line(error)}") from None
 
 
 def _get(one, path, folder, progress):
@@ -132,6 +126,6 @@ def _get(one, path, folder, progress):
         one.get(found, target, progress)
 
 
-def _opened(image, board):
+def _opened(image, board, readonly=False):
     machine.drive(image)
-    return images.opened(image, board)
+    return images.opened(image, board, readonly)

@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 
-from virtboard import settings
-from virtboard.board import BoardError, BoardTimeout
+from virtboard import images, settings
 from virtboard.cli import disk, firmware, mip, repl, run, test
 from virtboard.cli.machine import Usage
+from virtboard.errors import BoardError, BoardNotStarted, BoardTimeout
 
-USAGE, TIMED_OUT, TERMINATED = 2, 124, 143
+USAGE, TIMED_OUT = 2, 124
+# A shell has it plus the number of the signal that ended a program.
+SIGNALLED = 128
 
 DESCRIPTION = """\
 MicroPython boards in QEMU, with disk, network and clock, without a compiler.
@@ -30,13 +32,16 @@ The exit status is the script's own, 1 where a test failed or something was not 
 
 def main(arguments=None):
     """Do what the command line says, and return the exit status."""
-    signal.signal(signal.SIGTERM, _terminate)
+    _be_ended_by_signals()
+    _have_standard_files()
     try:
         parser = make_parser(settings.load())
         chosen = parser.parse_args(arguments)
         return chosen.do(chosen) or 0
-    except (Usage, settings.SettingsError) as error:
+    except (Usage, settings.SettingsError, images.NoImage) as error:
         return tell(error, USAGE)
+    except BoardNotStarted:
+        return tell("QEMU did not start, and says why", USAGE)
     except BoardTimeout as error:
         return tell(error, TIMED_OUT)
     except (BoardError, OSError, ValueError) as error:
@@ -69,12 +74,31 @@ def tell(what, status):
     return status
 
 
-def _terminate(*_):
-    raise SystemExit(TERMINATED)
+def _be_ended_by_signals():
+    """Have what ends the command let it tidy up."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # `nohup` has the second one ignored.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def _end(number, _):
+    raise SystemExit(SIGNALLED + number)
+
+
+def _have_standard_files():
+    """Open those that whoever started the command has closed, or others get their numbers."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, number)
+            if nowhere != number:
+                os.close(nowhere)
+            setattr(sys, name, open(number, mode))
 
 
 def _end_quietly():
-    """Nobody reads the output any more, as behind `| head`: that is no failure."""
+    """Nobody reads the output any more, as behind `| head`."""
     # Or Python complains when it flushes at its end.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return SIGNALLED + signal.SIGPIPE

@@ -1,11 +1,13 @@
 """The board that the command line asks for, and what is on it."""
 
+import os
 import socket
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from virtboard import boards, elf, emulators, images, places, qemu, tracebacks
+from virtboard.board import BoardEnded, BoardError, BoardTimeout
 
 # Stopped before the first instruction, with GDB on TCP port 1234, for this machine alone.
 WAIT_FOR_GDB = ("-S", "-gdb", "tcp:127.0.0.1:1234")
@@ -126,10 +128,26 @@ def check_port(number):
         raise Usage(f"port {number} of this machine cannot be had: {error}") from None
 
 
+@contextmanager
+def about(what):
+    """Make of what the board raises in the `with` block a sentence that begins with `what`."""
+    try:
+        yield
+    except (BoardTimeout, BoardEnded):
+        raise
+    except BoardError as error:
+        raise OSError(f"{what}: {images.last_line(error)}") from None
+
+
+def name_of(path):
+    """The name that a file or folder of the host has; that of ".", too."""
+    return os.path.basename(os.path.abspath(path))
+
+
 def as_pair(text):
     """A path of the host and one of the board, from what `--put` takes."""
     path, _, target = text.partition(":")
-    return path, target or "/" + Path(path).resolve().name
+    return path, target or "/" + name_of(path)
 
 
 def check_files(files):
@@ -148,4 +166,5 @@ def put_all(pairs, disk, board):
     check_files(path for path, _ in pairs)
     with images.opened(disk, board) as one:
         for path, target in pairs:
-            one.put(path, target)
+            with about(path):
+                one.put(path, target)

@@ -3,7 +3,6 @@
 import sys
 
 from virtboard import images, qemu
-from virtboard.board import BoardError
 from virtboard.cli import machine, options
 
 INSTALL = """
@@ -44,8 +43,6 @@ def do(chosen):
     network = qemu.Network.parse("user")
     with images.opened(chosen.image, board, network=network) as one:
         for package in chosen.packages:
-            try:
+            with machine.about(package):
                 sys.stdout.write(one.exec(INSTALL.format(package=package, options=options), 300))
-            except BoardError as error:
-                raise OSError(f"{package}: {images.last_line(error)}") from None
     return 0

@@ -4,6 +4,7 @@ import os
 import shlex
 
 from virtboard import boards
+from virtboard.settings import LONGEST
 
 
 def add_all(parser, defaults):
@@ -58,3 +59,11 @@ def add_board(parser, defaults):
         metavar="NAME",
         help=f"one of {', '.join(boards.names())}; {board} unless told otherwise",
     )
+
+
+def seconds(text):
+    """How many seconds "1.5" are. Raises ValueError unless it is a time that can pass."""
+    value = float(text)
+    if not 0 < value <= LONGEST:
+        raise ValueError
+    return value

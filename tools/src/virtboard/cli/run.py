@@ -25,7 +25,7 @@ def add_to(commands, defaults):
     )
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=options.seconds,
         metavar="SECONDS",
         help="end with status 124 when the script has not ended by then",
     )
@@ -46,7 +46,7 @@ def do(chosen):
     path = Path(chosen.script)
     if not path.is_file():
         raise machine.Usage(f"{path}: there is no such script")
-    with machine.Machine(chosen) as one, packed(path, chosen.arguments) as script:
+    with packed(path, chosen.arguments) as script, machine.Machine(chosen) as one:
         deadline = chosen.timeout and time.monotonic() + chosen.timeout
         with Board(one.firmware, one.name, script=script, **one.options) as board:
             screen = terminal.Screen(sys.stdout.buffer, chosen.expect, chosen.fail_on)

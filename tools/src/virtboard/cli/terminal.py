@@ -8,7 +8,7 @@ import time
 import tty
 from contextlib import contextmanager
 
-from virtboard.board import BoardEnded, BoardTimeout
+from virtboard.errors import BoardEnded, BoardNotStarted, BoardTimeout
 
 # What input() on the board takes for the end of a line, and for the end of its input.
 ENTER, CTRL_D = b"\r", b"\x04"
@@ -62,12 +62,30 @@ class Screen:
         self._seen = seen[-(longest - 1) :] if longest > 1 else b""
 
 
+class Typist:
+    """Types on the board what comes from standard input, whose ends of lines are the host's."""
+
+    def __init__(self):
+        self._last = b"\n"
+
+    def keys(self, data):
+        """The keys for the bytes `data`; where there are none, for the end of the input.
+
+        On the board that is one only where a line begins.
+        """
+        if not data:
+            return CTRL_D if self._last == b"\n" else ENTER + CTRL_D
+        self._last = data[-1:]
+        return data.replace(b"\r\n", b"\n").replace(b"\n", ENTER)
+
+
 def relay(board, screen, deadline=None):
     """Let standard input and the screen be the script's until it ends; return the exit status.
 
     `deadline` is a time of time.monotonic(), or None. Raises BoardTimeout when it passes.
     """
     typed = b""
+    typist = Typist()
     with keyboard() as keys:
         while screen.status is None:
             left = None if deadline is None else deadline - time.monotonic()
@@ -81,9 +99,10 @@ def relay(board, screen, deadline=None):
             if writable:
                 typed = typed[send(board, typed) :]
             elif keys and keys[0] in readable:
-                typed = os.read(keys[0], 4096).replace(b"\n", ENTER)
-                if not typed:
-                    keys, typed = [], CTRL_D
+                data = os.read(keys[0], 4096)
+                typed = typist.keys(data)
+                if not data:
+                    keys = []
     if screen.status:
         print("\nmpy-virtio: the script printed what it must not", file=sys.stderr)
     return screen.status
@@ -103,6 +122,8 @@ def show(board, screen):
     """Show what came from the board; return whether there may be more."""
     try:
         board.take()
+    except BoardNotStarted:
+        raise
     except BoardEnded:
         screen.write(board.forget())
         return False
@@ -113,6 +134,9 @@ def show(board, screen):
 def end_of(board, screen):
     """The exit status when the board has ended."""
     status = board.wait()
+    if status < 0:
+        print(f"mpy-virtio: signal {-status} has ended QEMU", file=sys.stderr)
+        status = 128 - status
     if screen.status is not None:
         return screen.status
     if screen.expects:
@@ -132,9 +156,20 @@ def keyboard():
     if not sys.stdin.isatty():
         yield [number]
         return
+    if is_in_background(number):
+        yield []  # the keys are for another program
+        return
     former = termios.tcgetattr(number)
     tty.setcbreak(number)
     try:
         yield [number]
     finally:
         termios.tcsetattr(number, termios.TCSADRAIN, former)
+
+
+def is_in_background(terminal):
+    """Whether a shell has another program in the foreground of this terminal."""
+    try:
+        return os.tcgetpgrp(terminal) != os.getpgrp()
+    except OSError:
+        return False  # it is no shell's

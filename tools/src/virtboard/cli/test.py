@@ -39,7 +39,7 @@ def add_to(commands, defaults):
     parser.add_argument("--junit", metavar="FILE", help="write the results as JUnit XML, too")
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=options.seconds,
         metavar="SECONDS",
         help=f"how long a test may take, {DEFAULT_TIMEOUT} s unless told otherwise",
     )
@@ -49,6 +49,8 @@ def add_to(commands, defaults):
 
 def do(chosen):
     """Run the tests; return the exit status."""
+    if chosen.junit and not Path(chosen.junit).absolute().parent.is_dir():
+        raise machine.Usage(f"{chosen.junit}: there is no such folder")
     tests = [(path, case) for path in find(chosen.paths) for case in cases_of(path)]
     results = []
     try:
