@@ -77,7 +77,7 @@ def test_one_that_does_not_start_is_not_kept(own, packages_with):
 
 def test_another_release_is_refused(own, monkeypatch):
     monkeypatch.setenv("QEMU", "9")
-    with pytest.raises(SystemExit, match="QEMU=9: there is 10"):
+    with pytest.raises(SystemExit, match="QEMU 9: there is 10"):
         emulators.beginning(PROGRAM)
 
 

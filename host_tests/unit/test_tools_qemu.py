@@ -45,7 +45,7 @@ def test_rings(monkeypatch):
 
 def test_a_ring_that_there_is_not(monkeypatch):
     monkeypatch.setenv("RING", "split")
-    with pytest.raises(SystemExit, match="RING=split: there are packed and in_order"):
+    with pytest.raises(SystemExit, match="the rings split: there are packed and in_order"):
         command()
 
 
@@ -100,7 +100,7 @@ def test_what_a_machine_without_a_device_tree_does_not_tell(monkeypatch):
     bare = dataclasses.replace(facts, name="BARE", macros=macros)
     monkeypatch.setattr(boards, "load", lambda name: bare)
     assert command("BARE", drives=[qemu.Drive("a.img")], devices=[qemu.ENTROPY])
-    with pytest.raises(qemu.Lacking, match="^MEM=1G: BARE has no device tree that says so to"):
+    with pytest.raises(qemu.Lacking, match="^1G of memory: BARE has no device tree that says so"):
         command("BARE", memory="1G")
     on_pci = "virtio-rng-pci,addr=2"
     drive = qemu.Drive("a.img", device="virtio-blk-pci")
@@ -109,7 +109,7 @@ def test_what_a_machine_without_a_device_tree_does_not_tell(monkeypatch):
             command("BARE", **options)
     assert command("BARE", drives=[qemu.Drive("a-pci.img")])
     monkeypatch.setenv("BUS", "pci intx")
-    with pytest.raises(qemu.Lacking, match="^BUS=pci intx: BARE has"):
+    with pytest.raises(qemu.Lacking, match="^the bus pci intx: BARE has"):
         command("BARE")
 
 
@@ -158,5 +158,5 @@ def test_no_network():
     "net, forward", [("usr", ""), ("join", ""), ("user", "80"), ("none", "80:80"), ("tap:x", "")]
 )
 def test_networks_that_make_no_sense(net, forward):
-    with pytest.raises(ValueError, match="NET|FORWARD"):
+    with pytest.raises(ValueError, match="^the (network|ports) "):
         qemu.Network.parse(net, forward)

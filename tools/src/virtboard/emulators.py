@@ -28,7 +28,7 @@ def wanted(release=None):
     """
     chosen = release or places.variable("QEMU")
     if chosen and str(chosen) != str(NEW):
-        raise SystemExit(f"QEMU={chosen}: there is {NEW}; leave it out for this machine's own")
+        raise SystemExit(f"QEMU {chosen}: there is {NEW}; leave it out for this machine's own")
     return NEW if chosen else None
 
 
@@ -41,7 +41,7 @@ def beginning(program, release=None):
         return [program]
     path = TREE / "usr/bin" / program
     if not path.exists():
-        raise Missing(f"no QEMU {NEW} here: `make run QEMU={NEW}` and `make test` look for it")
+        raise Missing(f"no QEMU {NEW} here; in a checkout `make run QEMU={NEW}` looks for one")
     modules = next(TREE.glob("usr/lib/*/qemu"))
     return ["env", f"QEMU_MODULE_DIR={modules}", str(path), "-L", str(TREE / "usr/share/qemu")]
 

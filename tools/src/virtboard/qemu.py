@@ -70,12 +70,12 @@ class Network:
         if net == "user":
             return cls(",".join(["user", *map(host_forward, forward.split())]))
         if forward:
-            raise ValueError(f"FORWARD={forward} needs NET=user")
+            raise ValueError(f"the network {net} forwards no ports ({forward}); user does")
         if net == "none":
             return None
         kind, _, place = net.partition(":")
         if kind not in ("join", "listen") or not place:
-            raise ValueError(f"NET={net}: there are user, none, listen:PORT and join:PORT")
+            raise ValueError(f"the network {net}: there are user, none, listen:PORT and join:PORT")
         address = place if ":" in place else f"127.0.0.1:{place}"
         return cls(f"socket,{'connect' if kind == 'join' else 'listen'}={address}")
 
@@ -91,7 +91,7 @@ def host_forward(ports):
     """What -netdev takes for "8080:80": the board's port 80 is the host's port 8080."""
     match = re.fullmatch(r"(\d+):(\d+)", ports)
     if not match:
-        raise ValueError(f"FORWARD={ports}: it is a port of the host, a colon, and the board's")
+        raise ValueError(f"the ports {ports}: it is a port of the host, a colon, and the board's")
     return f"hostfwd=tcp:127.0.0.1:{match[1]}-:{match[2]}"
 
 
@@ -130,7 +130,7 @@ def command(
     facts = boards.load(board)
     if memory and not facts.has_device_tree:
         raise Lacking(
-            f"MEM={memory}: {board} has no device tree that says so to the firmware;"
+            f"{memory} of memory: {board} has no device tree that says so to the firmware;"
             " MICROPY_HW_RAM_END does"
         )
     line = emulators.beginning(facts.emulator, qemu)
@@ -154,7 +154,7 @@ def command(
     ways = pci(bus)
     line = on_bus([*line, *extra], ways)
     if (ways or has_pci_devices(line)) and not facts.has_device_tree:
-        asked = f"BUS={' '.join(ways)}: " if ways else ""
+        asked = f"the bus {' '.join(ways)}: " if ways else ""
         raise Lacking(f"{asked}{board} has no device tree, and so no PCI")
     count, slots = devices_on_mmio(line), facts.number("MICROPY_HW_VIRTIO_COUNT")
     if count > slots:
@@ -170,7 +170,7 @@ def rings(chosen=None):
     chosen = (chosen or places.variable("RING")).split()
     for ring in chosen:
         if ring not in RINGS:
-            raise SystemExit(f"RING={ring}: there are {' and '.join(RINGS)}, or both")
+            raise SystemExit(f"the rings {ring}: there are {' and '.join(RINGS)}, or both")
     return chosen
 
 
@@ -184,7 +184,7 @@ def pci(chosen=None):
         return []
     for word in chosen:
         if word not in PCI:
-            raise SystemExit(f"BUS={word}: there are mmio, and {', '.join(PCI)}")
+            raise SystemExit(f"the bus {word}: there are mmio, and {', '.join(PCI)}")
     return chosen
 
 
