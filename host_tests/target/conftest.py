@@ -48,7 +48,7 @@ def pytest_runtest_makereport(call):
     """A test that failed shows where its boards are: one that hangs does not say that itself."""
     report = yield
     if call.when == "call" and report.failed:
-        boards = [one for one in gc.get_objects() if type(one) is Board and one.is_running()]
+        boards = [one for one in gc.get_objects() if type(one) is Board and one.fileno() >= 0]
         report.sections += [(f"registers of {b.facts.name}", registers(b)) for b in boards]
     return report
 

@@ -5,7 +5,8 @@ import random
 import select
 import socket
 import struct
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 
@@ -83,20 +84,36 @@ def on_cable(cable, firmware_elf):
 def test_connections(cable, on_cable, legacy, properties, taken, address):
     b = on_cable(properties, legacy)
     assert b.exec("print(nic.card.features & 3)") == f"{taken}\n"
-    with cable.listen(address, PORT) as listener:
+    with cable.listen(address, PORT) as listener, cable.packets() as packets:
         for direction in ("send", "receive"):
             b.start(f"{direction}({address!r}, {SIZE})")
-            with accept(listener, b) as connection:
+            with accept(cable, listener, packets, b) as connection:
                 connection.settimeout(30)
                 digest = (take if direction == "send" else give)(connection)
             assert b.finish() == digest + "\n"
 
 
-def accept(listener, b):
-    """The connection that the board makes, or else what it says in the place of that."""
+def accept(cable, listener, packets, b):
+    """The connection that the board makes; shows what there is to be seen where none comes."""
     if listener not in select.select([listener, b], [], [], tap.TIMEOUT)[0]:
+        cable.run(show_host)
+        show(packets)
         b.finish()
     return listener.accept()[0]
+
+
+def show_host():
+    for name in ("if_inet6", "igmp6", "snmp6", "dev"):
+        print(name, Path(f"/proc/thread-self/net/{name}").read_text(), sep="\n")
+
+
+def show(packets):
+    """Print how the frames begin that are at hand, without their struct virtio_net_hdr."""
+    packets.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            data, (*_, kind, _, _) = packets.recvfrom(65536)
+            print("to" if kind == socket.PACKET_OUTGOING else "from", data[HEADER:100].hex())
 
 
 def take(connection):
@@ -120,7 +137,7 @@ def test_what_the_card_is_asked_for(cable, on_cable, properties, flags, address)
     ip = 20 if address == tap.HOST else 40
     with cable.listen(address, PORT) as listener, cable.packets() as packets:
         b.start(f"send({address!r}, 5000)")
-        with accept(listener, b) as connection:
+        with accept(cable, listener, packets, b) as connection:
             take(connection)
         b.finish()
         for length in (60, 1000):
