@@ -13,6 +13,7 @@
 #include "random.h"
 #include "socket_callbacks.h"
 #include "timers.h"
+#include "virt_irq.h"
 
 // The finest of lwIP's timers is TCP's, of 250 ms.
 #define TICK_MS 50
@@ -31,6 +32,7 @@ static void check_timeouts(mp_sched_node_t *node) {
 
 static void on_tick(void) {
     mp_sched_schedule_node(&timeouts_node, check_timeouts);
+    virt_irq_tick();
 }
 
 static void poll_all(void) {

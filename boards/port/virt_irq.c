@@ -20,7 +20,7 @@ enum {
 };
 
 static volatile uint8_t flags[MICROPY_HW_IRQ_COUNT];
-static volatile bool some_to_serve;
+static volatile bool some_to_serve, some_failed;
 static mp_sched_node_t node;
 
 #define handlers MP_STATE_VM(virt_irq_handlers)
@@ -69,6 +69,21 @@ static void unmask(unsigned int number) {
     MICROPY_END_ATOMIC_SECTION(state);
 }
 
+// A driver has failed, as it may where the program has left no stack or memory. At the next tick
+// there may be some again; nobody else would ask the device.
+static void serve_later(unsigned int number) {
+    change_flags(number, 0, SERVE);
+    some_failed = true;
+}
+
+void virt_irq_tick(void) {
+    if (some_failed) {
+        some_failed = false;
+        some_to_serve = true;
+        mp_sched_schedule_node(&node, call_pending);
+    }
+}
+
 // Serves an interrupt, if it is one that is served. What it was about is to be called then if the
 // server says so, or cannot say.
 static void serve(unsigned int number) {
@@ -87,7 +102,9 @@ static void serve(unsigned int number) {
         unmask(number);
     }
     guard_leave();
-    if (more == MP_OBJ_NULL || mp_obj_is_true(more)) {
+    if (more == MP_OBJ_NULL) {
+        serve_later(number);
+    } else if (mp_obj_is_true(more)) {
         change_flags(number, 0, CALL);
     }
 }
@@ -105,8 +122,13 @@ static void call(unsigned int number) {
     // Where there is a server, it has seen to that, and has come before the handler.
     bool masked = servers[number] == MP_OBJ_NULL && take_masked(number);
     if (handlers[number] != MP_OBJ_NULL) {
-        mp_call_function_1_protected(handlers[number], MP_OBJ_NEW_SMALL_INT(number));
-        if (callback_interrupted && servers[number] == MP_OBJ_NULL) {
+        mp_obj_t result = mp_call_function_1_protected(handlers[number],
+            MP_OBJ_NEW_SMALL_INT(number));
+        if (servers[number] != MP_OBJ_NULL) {
+            if (result == MP_OBJ_NULL) {
+                serve_later(number);
+            }
+        } else if (callback_interrupted) {
             handlers[number] = MP_OBJ_NULL;
         }
     }

@@ -12,6 +12,9 @@ void virt_irq_serve(void);
 // Does for an interrupt what would be done if it came.
 void virt_irq_call(unsigned int number);
 
+// In an interrupt, now and then: what has failed is to be done once more.
+void virt_irq_tick(void);
+
 // Before the heap goes, where the handlers are: disables all interrupts that have one. What is
 // scheduled outlives a soft reset, and finds nothing to call then.
 void virt_irq_deinit(void);

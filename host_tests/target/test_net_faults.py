@@ -528,3 +528,50 @@ def wire():
     wire = Wire()
     yield wire
     wire.close()
+
+
+def arp_request():
+    """Asks the board, 10.0.0.1, for its address; padded as on a cable."""
+    peer = b"\2\0\0\0\0\2"
+    ends = peer + b"\x0a\0\0\2" + bytes(6) + b"\x0a\0\0\1"
+    return b"\xff" * 6 + peer + b"\x08\x06\0\1\x08\0\6\4\0\1" + ends + bytes(18)
+
+
+def test_frames_that_come_where_no_stack_is_left(board):
+    """The program calls itself until there is none; the card goes on to receive afterwards."""
+    wire = Wire()
+    b = board(devices=[f"virtio-net-device,netdev=net0,mac={MAC}"], extra=wire.arguments)
+    b.exec("""
+        import network
+        nic = network.LAN()
+        nic.active(True)
+        nic.ifconfig(("10.0.0.1", "255.255.255.0", "10.0.0.2", "10.0.0.2"))
+
+        def down():
+            for _ in range(1):
+                down()
+
+        def dig(times):
+            for _ in range(times):
+                try:
+                    down()
+                except RuntimeError:
+                    pass
+    """)
+    other = b"\xff" * 6 + b"\2\0\0\0\0\2\x88\xb5" + bytes(46)
+    for _ in range(20):
+        b.start("dig(100)")
+        deadline = time.monotonic() + 0.3
+        while time.monotonic() < deadline:
+            wire.send(other)
+            time.sleep(0.0002)
+        b.finish()
+    for _ in range(20):
+        # The first ones may find no room behind what waits for the board.
+        wire.send(arp_request())
+        time.sleep(0.05)
+    # Of an answer, to the one who asked.
+    wanted = b"\2\0\0\0\0\2" + bytes.fromhex(MAC.replace(":", "")) + b"\x08\x06"
+    while not wire.receive().startswith(wanted):
+        pass
+    wire.close()

@@ -702,7 +702,7 @@ def test_ctrl_c_ends_a_users_handler_only(monkeypatch, driver):
 
     def press(queue):
         told.append(queue.index)
-        if queue.index == 0:
+        if told == [0]:
             raise KeyboardInterrupt
 
     for queue in queues:
@@ -711,6 +711,6 @@ def test_ctrl_c_ends_a_users_handler_only(monkeypatch, driver):
     with pytest.raises(KeyboardInterrupt):
         transport._call_handlers(LINE)
     clock.look()
-    # The other is called yet.
-    assert told == [0, 1]
+    # The other is called yet, and a driver's once more, as it may have left something.
+    assert sorted(told) == ([0, 0, 1] if driver else [0, 1])
     assert (queues[0].handler is None) == (not driver)

@@ -1,5 +1,7 @@
 """Interrupts: who is told, when, and what happens where there are none."""
 
+from contextlib import suppress
+
 import clock
 import interrupts
 import memory
@@ -209,6 +211,30 @@ def test_a_handler_that_raises_keeps_nobody_from_being_told(pair, capsys):
         clock.look()
         assert len(told) == n + 1
     assert capsys.readouterr().err.count("ValueError: no good") == 2
+
+
+@RINGS
+@pytest.mark.parametrize("error", [RuntimeError, MemoryError, KeyboardInterrupt])
+def test_a_drivers_handler_that_raises_is_called_once_more(pair, capsys, features, error):
+    """It may have had no stack left; and no interrupt comes for what it has not taken in."""
+    _, _, queue, _ = pair(2, features)
+    taken = []
+    errors = [error]
+
+    def handler(queue):
+        if errors:
+            raise errors.pop()
+        take_all(queue, taken)
+
+    queue.irq(handler, driver=True)
+    start(queue)
+    with suppress(KeyboardInterrupt):
+        clock.look()
+    clock.look()
+    assert len(taken) == 1
+    start(queue)
+    clock.look()
+    assert len(taken) == 2
 
 
 def test_undefined_bits_are_not_acknowledged(pair):

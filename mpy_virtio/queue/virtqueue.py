@@ -23,7 +23,7 @@ from errno import ETIMEDOUT
 from micropython import const
 from uctypes import addressof
 
-from mpy_virtio import errors, features, layouts
+from mpy_virtio import errors, features, layouts, port
 from mpy_virtio.dma import Buffer
 from mpy_virtio.port import EBUSY, HARD, held, hold, release, ticks_diff, ticks_ms, wait
 from mpy_virtio.queue import hot
@@ -106,6 +106,7 @@ class VirtQueue:
         self.handler = None
         self._driver = False
         self._handling = False
+        self._failed = False
         self._memory = memory
         # The packed ring belongs to both sides: chains are described elsewhere, and copied.
         self._own = Buffer(layouts.DESC_SIZE * size) if self.packed else memory
@@ -508,19 +509,28 @@ class VirtQueue:
     def _call(self):
         state = self.state
         while state[_MISSED] and not (state[_BUSY] or state[_STEP] or self._handling):
-            state[_MISSED] = 0
             if self.handler is None:
+                state[_MISSED] = 0
                 return
             self._handling = True
             try:
+                state[_MISSED] = 0
                 self.handler(self)
-            except Exception as error:
-                sys.print_exception(error)
-            except BaseException:
-                # Ctrl-C: going on would only repeat what it ended.
-                if not self._driver:
-                    self.irq(None)
-                raise
+                self._failed = False
+            except BaseException as error:
+                before, self._failed = self._failed, True
+                if self._driver and state[_USABLE]:
+                    # No interrupt comes for what it left. Nothing is called here but the firmware:
+                    # the handler may have failed because there is no stack left.
+                    state[_MISSED] = _AGAIN
+                    port.call(self.transport.irq)
+                if not isinstance(error, Exception):
+                    # Ctrl-C: going on would only repeat what it ended.
+                    if not self._driver:
+                        self.irq(None)
+                    raise
+                if not (self._driver and before):
+                    sys.print_exception(error)
             finally:
                 self._handling = False
             if state[_MISSED] == _AGAIN:

@@ -79,6 +79,8 @@ class Transport:
     _interrupted_queues = ()
     # Whether it asserted its line when it was served last.
     asserted = False
+    # What an interrupt was about whose service came to no end.
+    _unserved = 0
 
     def __init__(self, address, config, config_size, irq=None):
         self.address = address
@@ -309,15 +311,26 @@ class Transport:
         """
         pending = self.ack_interrupt(number)
         self.asserted = pending != 0
-        if pending & CONFIG_CHANGE:
-            self._config_changed = True
-            if self._gave_up():
-                # Whoever waits for an answer has to know that none will come.
-                pending |= USED_BUFFER
+        pending |= self._unserved
+        self._unserved = 0
+        try:
+            if pending & CONFIG_CHANGE:
+                self._config_changed = True
+                if self._gave_up():
+                    # Whoever waits for an answer has to know that none will come.
+                    pending |= USED_BUFFER
+            if pending & USED_BUFFER:
+                for queue in self._interrupted_queues:
+                    queue.missed()
+            return self._tell_queues()
+        except BaseException:
+            # Such as one for want of stack: the firmware calls this once more.
+            self._unserved |= pending
+            raise
+
+    def _tell_queues(self):
         more = self._config_changed
         for queue in self._interrupted_queues:
-            if pending & USED_BUFFER:
-                queue.missed()
             if queue.interrupted():
                 more = True
         return more
@@ -371,6 +384,7 @@ class Transport:
     def _let_go(self):
         self._config_handler = self._config_argument = None
         self._config_changed = False
+        self._unserved = 0
         self.live[0] = 0
         self.features = 0
         self.driver = None
