@@ -117,3 +117,78 @@ def test_cases_of_a_file(tmp_path):
     ]
     path.write_text("print(1)\n")
     assert cases.in_file(path) == [cases.Case(cases.WHOLE, 1)]
+
+
+def names_in(path, text):
+    path.write_text(text)
+    return [case.name for case in cases.in_file(path)]
+
+
+OTHER_NAMES = """
+import helper
+import unittest
+from unittest import TestCase as TC
+Made = unittest.TestCase
+
+class First(TC):
+    def test_a(self): pass
+
+class Second(helper.BaseCase):
+    def test_b(self): pass
+
+class Third(Made, metaclass=type):
+    async def test_c(self): pass
+
+class NoTests(helper.Settings):
+    def value(self): pass
+
+class Fault(Exception):
+    def test_d(self): pass
+
+class Fifth(Fault):
+    def test_e(self): pass
+
+class Second(Second):
+    def test_f(self): pass
+"""
+
+
+def test_cases_whose_bases_have_other_names(tmp_path):
+    found = names_in(tmp_path / "x.py", OTHER_NAMES)
+    assert found == [
+        "First.test_a",
+        "Second.test_b",
+        "Third.test_c",
+        "Second.test_f",
+    ]
+
+
+IN_OTHER_STATEMENTS = """
+if few:
+    def test_a(): pass
+elif many:
+    async def test_a(): pass
+else:
+    async def test_b(): pass
+try:
+    from unittest import TestCase
+    class First(TestCase):
+        if few:
+            def test_c(self): pass
+        def test_d(self):
+            def test_not_this_one(): pass
+except ImportError:
+    class TestCase: pass
+    def test_e(): pass
+finally:
+    with anything:
+        class Second(TestCase):
+            def test_f(self): pass
+"""
+
+
+def test_cases_in_other_statements(tmp_path):
+    found = names_in(tmp_path / "x.py", IN_OTHER_STATEMENTS)
+    assert found == ["test_a", "test_b", "First.test_c", "First.test_d", "test_e", "Second.test_f"]
+    long_sum = "x = " + " + ".join(["1"] * 2000)
+    assert names_in(tmp_path / "x.py", f"{long_sum}\ndef test_a(): pass\n") == ["test_a"]
