@@ -254,6 +254,130 @@ def test_tests_on_the_board(command):
     assert "adding" in junit
 
 
+COROUTINES = """
+import asyncio
+import unittest
+
+async def test_good():
+    await asyncio.sleep_ms(1)
+
+async def test_bad():
+    await asyncio.sleep_ms(1)
+    assert 1 > 2
+
+class TestTasks(unittest.TestCase):
+    def setUp(self):
+        self.one = 1
+
+    async def test_good(self):
+        await asyncio.sleep_ms(1)
+        self.assertEqual(self.one, 1)
+
+    async def test_bad(self):
+        await asyncio.sleep_ms(1)
+        self.assertEqual(self.one, 2)
+
+    @unittest.skip("no time")
+    async def test_left_out(self):
+        pass
+
+    @unittest.expectedFailure
+    async def test_fails(self):
+        await asyncio.sleep_ms(1)
+        self.fail()
+
+    @unittest.expectedFailure
+    async def test_does_not_fail(self):
+        await asyncio.sleep_ms(1)
+"""
+
+
+def test_tests_that_are_coroutines(command):
+    script(command, COROUTINES, "on_board_x.py")
+    status, output, _ = command("test")
+    assert status == 1
+    assert re.findall(r"^on_board_x.py:\d+ (.*)", output, re.MULTILINE) == [
+        "test_good ... ok",
+        "test_bad ... FAILED",
+        "TestTasks.test_good ... ok",
+        "TestTasks.test_bad ... FAILED",
+        "TestTasks.test_left_out ... skipped",
+        "TestTasks.test_fails ... failed, as expected",
+        "TestTasks.test_does_not_fail ... FAILED",
+    ]
+    assert "line 10, in test_bad\n    assert 1 > 2\nAssertionError" in output
+    assert 'on_board_x.py", line 22, in test_bad' in output
+    assert "asyncio/core.py" not in output and "unittest.py" not in output
+
+
+ELSEWHERE = """
+import sys
+import helper
+from unittest import TestCase as TC
+
+class TestHelped(helper.BaseCase):
+    def test_right(self):
+        self.assertEqual(self.one, 1)
+
+    def test_wrong(self):
+        self.assertEqual(self.one, 2)
+
+class TestNamed(TC):
+    def test_wrong(self):
+        self.fail()
+
+class TestNone(helper.Other):
+    def test_unseen(self):
+        pass
+
+if sys.platform == "nowhere":
+    def test_a(): pass
+
+    class TestThere(TC):
+        def test_b(self): pass
+else:
+    def test_c(): assert False
+"""
+
+HELPER = """
+import unittest
+
+class BaseCase(unittest.TestCase):
+    def setUp(self):
+        self.one = 1
+
+class Other:
+    pass
+"""
+
+
+def test_tests_that_are_found_elsewhere(command):
+    script(command, HELPER, "helper.py")
+    script(command, ELSEWHERE, "on_board_x.py")
+    status, output, _ = command("test", "--put", "helper.py:/lib/helper.py")
+    assert status == 1
+    assert re.findall(r"^on_board_x.py:\d+ (.*)", output, re.MULTILINE) == [
+        "TestHelped.test_right ... ok",
+        "TestHelped.test_wrong ... FAILED",
+        "TestNamed.test_wrong ... FAILED",
+        "TestNone.test_unseen ... FAILED",
+        "test_a ... skipped",
+        "TestThere.test_b ... skipped",
+        "test_c ... FAILED",
+    ]
+    assert "TestNone is no unittest.TestCase" in output
+    assert "    on this board the file does not define it" in output
+
+
+def test_a_file_that_ends_early(command):
+    script(command, "import sys\nsys.exit()\ndef test_a(): pass\n", "on_board_a.py")
+    script(command, "import sys\nsys.exit(3)\ndef test_b(): pass\n", "on_board_b.py")
+    status, output, _ = command("test")
+    assert status == 1
+    assert "test_a ... skipped" in output
+    assert "test_b ... FAILED\nit ended with status 3" in output
+
+
 def test_tests_find_the_projects_files(command):
     (command.folder / "pyproject.toml").write_text('[tool.mpy-virtio]\nfiles = ["mine.py"]\n')
     script(command, "value = 42\n", "mine.py")

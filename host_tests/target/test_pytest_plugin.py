@@ -346,6 +346,55 @@ def test_cases_run_on_the_board(project):
     )
 
 
+MORE_ON_BOARD = """
+import asyncio
+import sys
+import helper
+
+
+async def test_function():
+    await asyncio.sleep_ms(1)
+    assert sys.platform == "nowhere"
+
+
+class TestHelped(helper.BaseCase):
+    async def test_method(self):
+        await asyncio.sleep_ms(1)
+        self.assertEqual(1, 1)
+
+
+class TestOther(helper.Other):
+    def test_unseen(self):
+        pass
+
+
+if sys.platform == "nowhere":
+
+    def test_there():
+        pass
+"""
+
+
+def test_coroutines_and_cases_of_others_run_on_the_board(project):
+    helper = "import unittest\n\nclass BaseCase(unittest.TestCase): pass\n\nclass Other: pass\n"
+    project.makepyfile(on_board_more=MORE_ON_BOARD, helper=helper)
+    project.makepyprojecttoml('[tool.mpy-virtio]\nfiles = ["helper.py"]')
+    result = project.run_tests("-rA")
+    result.assert_outcomes(passed=1, failed=2, skipped=1)
+    result.stdout.fnmatch_lines(
+        lines("""
+            *test_function*
+            Traceback (most recent call last):
+              File "on_board_more.py", line 8, in test_function
+                assert sys.platform == "nowhere"
+            AssertionError:*
+            PASSED on_board_more.py::TestHelped::test_method
+            SKIPPED [[]1] on_board_more.py:24: on this board the file does not define it
+            FAILED on_board_more.py::TestOther::test_unseen - TestOther is no unittest.TestCase
+        """)
+    )
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_nothing_is_left_behind(project, number):
     project.makepyfile("""

@@ -9,6 +9,26 @@ from virtboard.cases import WHOLE
 from virtboard.errors import BoardError, BoardNotStarted, BoardTimeout
 from virtboard.tracebacks import shown, with_lines
 
+# Comes before the file. A call of a coroutine runs nothing of it, and gives a generator.
+PREPARE = """\
+import unittest
+
+def _awaited(test):
+    def run(*arguments):
+        made = test(*arguments)
+        if type(made) is type(_ for _ in ()):
+            import asyncio
+
+            asyncio.run(made)
+
+    return run
+
+def _expected_failure(test, mark=unittest.expectedFailure):
+    return mark(_awaited(test))
+
+unittest.expectedFailure = _expected_failure
+"""
+
 LOAD = """\
 _tests = {{"__name__": {name!r}, "__file__": {path!r}}}
 _status = 0
@@ -20,19 +40,28 @@ except SystemExit as exit:
 
 # A class with runTest() has that as its only test.
 RUN = """\
-import unittest
-_tested, _, _method = {name!r}.partition(".")
-_tested = _tests[_tested]
-if _method:
-    _tested.runTest = getattr(_tested, _method)
-_suite = unittest.TestSuite()
-_suite.addTest(_tested)
+_name, _, _method = {name!r}.partition(".")
+_tested = _tests.get(_name)
 _result = unittest.TestResult()
-_status = 0
-try:
-    _suite.run(_result)
-except SystemExit as exit:
-    _status = "sys.exit() has ended the test"
+_is_class = isinstance(_tested, type)
+if _method and _name in _tests and not (_is_class and issubclass(_tested, unittest.TestCase)):
+    _status = _name + " is no unittest.TestCase"
+elif _name not in _tests or _method and not hasattr(_tested, _method):
+    # An `if` of the file has left it out, or its end with a good status.
+    if not _status:
+        _result.skipped.append((_name, "on this board the file does not define it"))
+else:
+    if _method:
+        _tested.runTest = _awaited(getattr(_tested, _method))
+    else:
+        _tested = _awaited(_tested)
+    _suite = unittest.TestSuite()
+    _suite.addTest(_tested)
+    _status = 0
+    try:
+        _suite.run(_result)
+    except SystemExit as exit:
+        _status = "sys.exit() has ended the test"
 """
 
 # Tracebacks, reasons of skips, and what else there is to complain of.
@@ -43,7 +72,7 @@ RESULT = (
 RESULT_OF_FILE = "[], [], _status"
 
 # Frames that are not the file's.
-OTHERS = re.compile(r'  File "(<stdin>|unittest\.py)"')
+OTHERS = re.compile(r'  File "(<stdin>|unittest(/__init__)?\.py|asyncio/core\.py)"')
 
 # "runTest (TestX) ... ", and at the end what has become of it.
 ANNOUNCED = re.compile(r"\w+ \(\w*\) \.\.\. ")
@@ -72,6 +101,8 @@ def run_case(board, path, case, timeout=None):
     began = time.monotonic()
     output, result = "", RESULT_OF_FILE
     try:
+        if case.name != WHOLE:
+            board.exec(PREPARE, timeout)
         output += board.exec(loading(path), timeout)
         if case.name != WHOLE:
             result = RESULT
