@@ -378,6 +378,30 @@ def test_a_file_that_ends_early(command):
     assert "test_b ... FAILED\nit ended with status 3" in output
 
 
+ONCE = """
+import os
+
+def test_a():
+    assert "new" not in os.listdir("/")
+    open("/new", "w").close()
+
+
+def test_b():
+    test_a()
+"""
+
+
+def test_each_test_has_the_disk_as_it_was(command):
+    script(command, ONCE, "on_board_x.py")
+    assert command("test")[0] == 0
+    x = script(command, HELLO)
+    assert command("disk", "make", "--size", "8M", "d.img", x)[0] == 0
+    before = (command.folder / "d.img").read_bytes()
+    status, output, _ = command("test", "--disk", "d.img")
+    assert status == 0, output
+    assert (command.folder / "d.img").read_bytes() == before
+
+
 def test_tests_find_the_projects_files(command):
     (command.folder / "pyproject.toml").write_text('[tool.mpy-virtio]\nfiles = ["mine.py"]\n')
     script(command, "value = 42\n", "mine.py")

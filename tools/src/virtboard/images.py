@@ -37,6 +37,9 @@ if not any(path == "/" for _, path in vfs.mount()):
 # What the firmware takes for: neither boot.py nor main.py of the disk.
 SAFE_MODE = ("-append", "safe")
 
+# Of a drive whose image stays as it is: what a board writes goes when it ends.
+SNAPSHOT = {"drive_options": "snapshot=on"}
+
 KINDS = {"fat": "Fat", "littlefs": "Lfs2"}
 
 
@@ -53,13 +56,13 @@ def blank():
     return file
 
 
-def drive(image, readonly=False):
-    """The qemu.Drive that an image, a path or a file object, is.
+def drive(image, **more):
+    """The qemu.Drive that an image, a path or a file object, is; `more` are its other fields.
 
     Raises NoImage where there is none.
     """
     if hasattr(image, "fileno"):
-        return qemu.Drive(image, readonly=readonly)
+        return qemu.Drive(image, **more)
     path = Path(image)
     if not path.is_file():
         raise NoImage(f"{path}: there is no such image")
@@ -68,7 +71,7 @@ def drive(image, readonly=False):
     if path.stat().st_size < 512:
         raise NoImage(f"{path}: {path.stat().st_size} bytes are no disk image")
     # QEMU takes what is before a colon for something else than a name, but not in a whole path.
-    return qemu.Drive(path.absolute(), format=format_of(path, header), readonly=readonly)
+    return qemu.Drive(path.absolute(), format=format_of(path, header), **more)
 
 
 def format_of(path, header):
@@ -128,7 +131,7 @@ def opened(image, board="VIRT_RV32", readonly=False, **options):
     `options` are more of Board's. Raises NoImage where a board cannot mount it, and where QEMU
     does not take it, which says why itself.
     """
-    drives = [drive(image, readonly)]
+    drives = [drive(image, readonly=readonly)]
     with Board(name=board, drives=drives, extra=SAFE_MODE, **options) as one:
         try:
             one.exec(MOUNT)

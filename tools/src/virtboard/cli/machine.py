@@ -32,16 +32,16 @@ class Machine:
     """What the options ask for, as `with Machine(chosen) as machine:`.
 
     `name` is the board, `disk` says which disk it has, and `firmware` and `options` are what Board
-    and qemu.command take. Raises Usage.
+    and qemu.command take. With `snapshot` each board finds the disk as it is now. Raises Usage.
     """
 
-    def __init__(self, chosen):
+    def __init__(self, chosen, snapshot=False):
         self.name = check_machine(chosen)
         self.firmware = check_firmware(chosen.firmware, boards.load(self.name))
         self._stack = ExitStack()
         disk = self._choose_disk(chosen.disk)
         self.options = {
-            "drives": [drive(disk)] if disk else [],
+            "drives": [drive(disk, **(images.SNAPSHOT if snapshot else {}))] if disk else [],
             "devices": [qemu.ENTROPY],
             "network": network(chosen),
             "memory": chosen.memory,
@@ -98,10 +98,10 @@ def check_firmware(path, facts):
         raise Usage(error) from None
 
 
-def drive(disk):
-    """The qemu.Drive of a disk. Raises Usage."""
+def drive(disk, **more):
+    """The qemu.Drive of a disk, as of images.drive(). Raises Usage."""
     try:
-        return images.drive(disk)
+        return images.drive(disk, **more)
     except images.NoImage as error:
         raise Usage(error) from None
 

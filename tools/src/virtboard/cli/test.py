@@ -54,7 +54,7 @@ def do(chosen):
     tests = [(path, case) for path in find(chosen.paths) for case in cases_of(path)]
     results = []
     try:
-        with machine.Machine(chosen) as one:
+        with machine.Machine(chosen, snapshot=True) as one:
             for path, case in tests:
                 with Board(one.firmware, one.name, **one.options) as board:
                     outcome = unittests.run_case(board, path, case, chosen.timeout)

@@ -100,9 +100,7 @@ class Bench:
             return []
         if choice.disk == "blank":
             return [images.drive(stack.enter_context(images.blank()))]
-        drive = images.drive(choice.find(choice.disk))
-        # A test writes to a copy, which goes with the board.
-        return [qemu.Drive(drive.path, format=drive.format, drive_options="snapshot=on")]
+        return [images.drive(choice.find(choice.disk), **images.SNAPSHOT)]
 
     def _serve(self, stack, choice):
         """The Python devices of a board, at work, and QEMU's arguments for them."""
