@@ -68,6 +68,14 @@ def test_a_wait_that_runs_out_shows_the_last_output(board):
         b.finish(timeout=0.2)
 
 
+def test_code_that_does_not_end_shows_what_it_printed(board):
+    b = board()
+    b.start("print('so far')\nwhile True: pass")
+    with pytest.raises(BoardTimeout) as raised:
+        b.finish(timeout=1)
+    assert raised.value.output == "so far\n"
+
+
 def test_a_wait_runs_out_however_much_the_board_prints(board):
     b = board()
     b.start("while True: print('on and on')")

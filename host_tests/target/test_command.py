@@ -410,10 +410,13 @@ def test_tests_find_the_projects_files(command):
 
 
 def test_a_test_that_hangs_fails_and_the_next_one_runs(command):
-    script(command, "def test_a():\n    while True: pass\n\ndef test_b(): pass\n", "on_board_x.py")
-    status, output, _ = command("test", "--timeout", "2")
+    hanging = "def test_a():\n    print('so far')\n    while True: pass\n\ndef test_b(): pass\n"
+    script(command, hanging, "on_board_x.py")
+    status, output, _ = command("test", "--timeout", "2", "--junit", "results.xml")
     assert status == 1
-    assert "test_a ... FAILED" in output and "test_b ... ok" in output
+    assert "test_a ... FAILED\nso far\nthe board still runs it after 2 s\n" in output
+    assert "test_b ... ok" in output
+    assert "<system-out>so far\n</system-out>" in (command.folder / "results.xml").read_text()
 
 
 def test_ctrl_c_during_tests_keeps_the_results_that_there_are(command):

@@ -131,10 +131,18 @@ class Board(Files):
         self.read_until(b"OK", timeout)
 
     def finish(self, timeout=None):
-        """Wait for the end of the code that `start` began; return and raise as `exec` does."""
-        output = _text(self.read_until(CTRL_D, timeout)[:-1])
-        traceback = _text(self.read_until(CTRL_D, timeout)[:-1])
-        self.read_until(b">", timeout)
+        """Wait for the end of the code that `start` began; return and raise as `exec` does.
+
+        The BoardTimeout of code that does not end has what it printed until then, too.
+        """
+        begin = self._taken
+        try:
+            output = _text(self.read_until(CTRL_D, timeout)[:-1])
+            traceback = _text(self.read_until(CTRL_D, timeout)[:-1])
+            self.read_until(b">", timeout)
+        except BoardTimeout as error:
+            error.output = _text(self.output[begin:].partition(CTRL_D)[0])
+            raise
         if traceback:
             printed = f"\nit had printed:\n{indent(output, '    ')}" if output else ""
             raise BoardError(f"the board raised\n{traceback}{printed}", output, traceback)

@@ -59,14 +59,12 @@ class TestBoard(Board):
 
     def finish(self, timeout=None):
         """As Board's; what it raises has the lines of the code that failed."""
-        begin = self._taken
         try:
             output = super().finish(timeout)
-        except BoardTimeout:
-            output = text_of(self.output[begin:])
+        except BoardTimeout as error:
             seconds = self.timeout if timeout is None else timeout
             message = f"the board still runs it after {seconds:g} s"
-            raise BoardTimeout(message + describe(output), output) from None
+            raise BoardTimeout(message + describe(error.output), error.output) from None
         except BoardEnded:
             self._is_running = False
             raise
