@@ -11,6 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,14 +34,13 @@ LOOP = "print('begins')\nwhile True: pass\n"
 def command(tmp_path, firmware_elf):
     """A function that runs `mpy-virtio` in an empty folder; returns status, output and errors.
 
-    `command.start` does not wait for its end, and returns the process, whose QEMU is one that
-    `command.emulators()` counts.
+    `command.start` does not wait for its end, and returns the process. `command.emulators()` are
+    those that its commands have started, and that have not ended.
     """
     folder = tmp_path / "folder"
     temporary = tmp_path / "temporary"
     folder.mkdir()
     temporary.mkdir()
-    name = f"of-{os.getpid()}-{random.getrandbits(64):x}"
     processes = []
 
     def start(*words, program=MODULE, path=os.environ["PATH"], **options):
@@ -61,18 +62,19 @@ def command(tmp_path, firmware_elf):
         return process
 
     def run(*words, typed=None, **options):
-        stdin = subprocess.DEVNULL if typed is None else subprocess.PIPE
-        process = start(*words, stdin=stdin, **options)
+        if typed is not None:
+            options["stdin"] = subprocess.PIPE
+        process = start(*words, **options)
         output, errors = process.communicate(typed, timeout=120)
         return process.returncode, output, errors
 
     def emulators():
-        return subprocess.run(["pgrep", "-c", "-f", name], stdout=subprocess.PIPE).stdout != b"0\n"
+        # They inherit it.
+        return emulators_with(f"TMPDIR={temporary}".encode())
 
     run.start = start
     run.folder = folder
     run.temporary = temporary
-    run.named = f"--qemu-args=-name {name}"
     run.emulators = emulators
     yield run
     for process in processes:
@@ -82,6 +84,27 @@ def command(tmp_path, firmware_elf):
             pass
     assert not emulators()
     assert not list(temporary.iterdir())
+
+
+@pytest.fixture
+def terminal():
+    """A pseudo-terminal: a command has its end `theirs`, `ours` is that of who sits there."""
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "r+b", buffering=0) as ours, os.fdopen(theirs, "r+b", 0) as theirs:
+        yield SimpleNamespace(ours=ours, theirs=theirs)
+
+
+def emulators_with(variable):
+    """The numbers of the processes that are a QEMU, and have this in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            is_emulator = (process / "comm").read_text().startswith("qemu-system")
+            if is_emulator and variable in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            pass  # it has ended, or is somebody else's
+    return found
 
 
 def script(command, text, name="x.py"):
@@ -421,7 +444,7 @@ def test_a_test_that_hangs_fails_and_the_next_one_runs(command):
 
 def test_ctrl_c_during_tests_keeps_the_results_that_there_are(command):
     script(command, "def test_a(): pass\n\ndef test_b():\n    while True: pass\n", "on_board_x.py")
-    process = command.start("test", "--junit", "results.xml", command.named)
+    process = command.start("test", "--junit", "results.xml")
     assert "test_a ... ok" in process.stdout.readline()
     os.killpg(process.pid, signal.SIGINT)
     process.communicate(timeout=60)
@@ -437,8 +460,9 @@ def test_a_prompt_on_a_line_for_other_programs(command, tmp_path, kind):
     elif kind == "tcp":
         with socket.create_server(("127.0.0.1", 0)) as free:
             line = f"tcp:{free.getsockname()[1]}"
-    process = command.start("repl", "--serial", line, command.named)
+    process = command.start("repl", "--serial", line)
     said = process.stdout.readline()
+    assert len(command.emulators()) == 1
     place = re.fullmatch(rf"{BOARD} is at (\S+); Ctrl-C ends it\n", said)[1]
     if kind == "link":
         assert place == line.partition(":")[2]
@@ -507,11 +531,27 @@ def test_a_port_that_is_taken(command):
         assert status == USAGE and f"port {port} of this machine cannot be had" in errors
 
 
-def test_no_emulator(command, tmp_path):
-    status, _, errors = command("run", script(command, HELLO), path=str(tmp_path))
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "on_board_x.py"],
+        ["repl"],
+        ["repl", "--serial=pty"],
+        ["test"],
+        ["disk", "make", "d"],
+    ],
+    ids=" ".join,
+)
+def test_no_emulator(command, terminal, tmp_path, words):
+    x = script(command, HELLO, "on_board_x.py")
+    status, output, errors = command(*words, path=str(tmp_path), stdin=terminal.theirs)
+    assert (status, output) == (USAGE, "")
     package = HERE.packages[HERE.emulator]
-    assert status == USAGE
-    assert f"{HERE.emulator} is not on this machine" in errors and package in errors
+    assert errors == (
+        f"mpy-virtio: {HERE.emulator} is not on this machine;"
+        f" Debian has it in the package {package}\n"
+    )
+    assert os.listdir(command.folder) == [x]
 
 
 def test_an_emulator_that_is_too_old(command, tmp_path):
@@ -540,7 +580,7 @@ def test_a_firmware_that_does_not_start(command, firmware_elf):
 def test_ctrl_c_at_any_moment_leaves_nothing(command, seed):
     """The fixture looks for QEMU and for temporary files."""
     x = script(command, LOOP)
-    process = command.start("run", command.named, x)
+    process = command.start("run", x)
     time.sleep(random.Random(seed).uniform(0, 0.8))
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
@@ -583,3 +623,16 @@ def test_interrupted_while_it_copies_the_image_is_whole(command, number):
     assert process.returncode in (INTERRUPTED, 128 + signal.SIGTERM)
     disk.check_fat(command.folder / "d.img")
     assert "large" not in command("disk", "ls", "d.img")[1]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_ctrl_c_while_it_makes_an_image_leaves_a_whole_one_or_none(command, seed):
+    x = script(command, HELLO)
+    process = command.start("disk", "make", "--size", "8M", "d.img", x)
+    time.sleep(random.Random(seed).uniform(0.1, 1.5))
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode in (0, INTERRUPTED, -signal.SIGINT)
+    assert set(os.listdir(command.folder)) <= {"d.img", x}
+    if process.returncode == 0 or (command.folder / "d.img").exists():
+        assert disk.read_fat_file(command.folder / "d.img", x) == HELLO.encode()

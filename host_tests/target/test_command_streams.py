@@ -4,7 +4,6 @@ import fcntl
 import os
 import pty
 import signal
-import subprocess
 import sys
 import termios
 import time
@@ -103,17 +102,17 @@ def test_arguments_that_qemu_does_not_take(command):  # noqa: F811
 
 def test_an_emulator_that_is_killed(command):  # noqa: F811
     x = script(command, "print('begins')\nwhile True: pass\n")
-    process = command.start("run", command.named, x)
+    process = command.start("run", x)
     assert process.stdout.readline() == "begins\n"
-    name = command.named.split()[-1]
-    subprocess.run(["pkill", "-9", "-f", f"^[^ ]*qemu-system.*{name}"], check=True)
+    (emulator,) = command.emulators()
+    os.kill(emulator, signal.SIGKILL)
     assert process.wait(30) == 128 + signal.SIGKILL
     assert process.stderr.read() == "mpy-virtio: signal 9 has ended QEMU\n"
 
 
 def test_the_end_of_the_terminal_leaves_nothing(command):  # noqa: F811
     """The fixture looks for QEMU and for temporary files."""
-    process = command.start("run", command.named, script(command, "while True: pass\n"))
+    process = command.start("run", script(command, "while True: pass\n"))
     time.sleep(1)
     process.send_signal(signal.SIGHUP)
     assert process.wait(30) == 128 + signal.SIGHUP
