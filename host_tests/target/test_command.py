@@ -636,3 +636,15 @@ def test_ctrl_c_while_it_makes_an_image_leaves_a_whole_one_or_none(command, seed
     assert set(os.listdir(command.folder)) <= {"d.img", x}
     if process.returncode == 0 or (command.folder / "d.img").exists():
         assert disk.read_fat_file(command.folder / "d.img", x) == HELLO.encode()
+
+
+def test_a_terminal_is_told_how_far_a_long_copy_is(command, terminal):
+    assert command("disk", "make", "--size", "300M", "d.img")[0] == 0
+    (command.folder / "large").write_bytes(bytes(200 << 20))
+    assert command("disk", "cp", "d.img", "large", stderr=terminal.theirs)[0] == 0
+    shown = os.read(terminal.ours.fileno(), 4096).decode()
+    line = r"\rcopying: (\d+\.\d) MB, \d+\.\d MB/s\x1b\[K"
+    # At the end the line is empty again.
+    assert re.fullmatch(rf"({line})+\r\x1b\[K", shown)
+    counts = [float(count) for count in re.findall(line, shown)]
+    assert counts == sorted(counts) and 0 < counts[0] and counts[-1] <= (200 << 20) / 1e6
