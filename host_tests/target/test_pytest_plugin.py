@@ -10,6 +10,7 @@ from textwrap import dedent
 
 import pytest
 
+from target.facts import HERE
 from tools import BOARD, SOURCE, disk
 from virtboard import places
 
@@ -233,6 +234,18 @@ def test_what_is_wrong_is_said_in_a_sentence(project):
     result = project.run_tests("--board", "VIRT_X")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: there is no board VIRT_X; there are *VIRT_RV32*"])
+
+
+def test_without_qemu_tests_fail_with_a_sentence(project, monkeypatch):
+    project.makepyfile("def test_one(board):\n    pass\n")
+    project.makepyfile(on_board_x="assert True")
+    monkeypatch.setenv("PATH", str(project.mkdir("empty")))
+    result = project.run_tests()
+    result.assert_outcomes(errors=2)
+    package = HERE.packages[HERE.emulator]
+    sentence = f"{HERE.emulator} is not on this machine; Debian has it in the package {package}"
+    result.stdout.fnmatch_lines([sentence, sentence])
+    result.stdout.no_fnmatch_line("*Traceback*")
 
 
 def test_boards_are_chosen(project):
