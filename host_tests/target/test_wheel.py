@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tools import BOARD, BUILD, ROOT, disk, firmware, sources
+from tools.packages import VENV
 from virtboard import boards
 
 pytestmark = pytest.mark.skipif(BOARD != "VIRT_RV32", reason="the wheel is that of all boards")
@@ -191,11 +192,28 @@ def test_the_version_is_said_once_more_by_pip(python):
     assert re.search(r"^Version: (.*)$", shown, re.MULTILINE)[1] == version()
 
 
-def test_a_firmware_is_the_same_from_another_folder(firmware_elf, tmp_path):
-    other = tmp_path / "another"
-    shutil.copytree(ROOT, other, ignore=shutil.ignore_patterns(".*", "__pycache__", "build"))
-    (other / "build").mkdir()
+@pytest.fixture
+def other(tmp_path):
+    """Another folder with what is in this checkout, where nothing is built."""
+    path = tmp_path / "another"
+    shutil.copytree(ROOT, path, ignore=shutil.ignore_patterns(".*", "__pycache__", "build"))
+    (path / "build").mkdir()
+    return path
+
+
+def test_a_firmware_is_the_same_from_another_folder(firmware_elf, other):
     for tree in (sources.micropython(), *map(sources.source, firmware.LIBRARIES.values())):
         (other / "build" / tree.name).symlink_to(tree)
     subprocess.run([sys.executable, "-m", "tools.firmware", BOARD], cwd=other, check=True)
     assert (other / f"build/{BOARD}/firmware.elf").read_bytes() == firmware_elf.read_bytes()
+
+
+def test_a_wheel_is_packed_the_same_in_another_folder(wheel_path, other):
+    """Of the same firmwares."""
+    shutil.copytree(BUILD / "wheel", other / "build/wheel", copy_function=shutil.copyfile)
+    for there in (sources.micropython(), VENV):
+        (other / "build" / there.name).symlink_to(there)
+    code = "import pathlib; from tools import wheel; wheel.pack(pathlib.Path('dist'))"
+    subprocess.run([sys.executable, "-c", code], cwd=other, check=True)
+    packed = other / "dist" / wheel_path.name
+    assert packed.read_bytes() == wheel_path.read_bytes()
