@@ -67,8 +67,7 @@ def pytest_runtest_setup():
 
 @pytest.fixture(scope="session")
 def firmware_elf():
-    """Path of our firmware, built if need be; with it comes the empty disk that boards begin with.
-    """
+    """Path of our firmware, built if need be, as is the empty disk that boards begin with."""
     disk.make_blank_start(places.BLANK)
     return firmware.build(BOARD)
 
