@@ -5,6 +5,13 @@ import os
 import sys
 from pathlib import Path
 
+OLDEST_PYTHON = (3, 11)
+if sys.version_info < OLDEST_PYTHON:
+    raise SystemExit(
+        f"Python {sys.version_info[0]}.{sys.version_info[1]} is too old: `make` takes 3.11 or a"
+        " later one, such as with `make PYTHON=python3.12`"
+    )
+
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 BOARD = os.environ.get("BOARD") or "VIRT_RV32"

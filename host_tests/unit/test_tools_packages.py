@@ -1,8 +1,13 @@
 """What is missing on a machine."""
 
+import subprocess
+import sys
+
 import pytest
 
-from tools import packages
+from tools import ROOT, packages
+
+WITH_PYTHON_3_9 = "import sys; sys.version_info = (3, 9, 2); import tools.packages"
 
 
 @pytest.fixture
@@ -40,6 +45,16 @@ def test_the_benchmark_makes_certificates(lacking):
 def test_unit_tests_need_no_emulator_or_compiler(lacking):
     lacking("qemu-system-riscv32", "gcc")
     assert packages.missing("unit", "VIRT_RV32") == []
+
+
+def test_a_python_that_is_too_old_is_named_in_one_line():
+    program = [sys.executable, "-c", WITH_PYTHON_3_9]
+    result = subprocess.run(program, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr == (
+        "Python 3.9 is too old: `make` takes 3.11 or a later one, such as with"
+        " `make PYTHON=python3.12`\n"
+    )
 
 
 def test_without_apt_it_says_what_is_missing_in_one_line(lacking, monkeypatch):
