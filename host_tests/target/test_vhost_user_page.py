@@ -11,8 +11,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from tools import ROOT
+from tools import BOARD, ROOT
 from virtboard import vhost_user
+from virtboard.cli.line import make_parser
 
 FOLDER = ROOT / "tools/src/virtboard/vhost_user"
 PAGE = (FOLDER / "README.md").read_text()
@@ -23,24 +24,32 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
-THERMOMETER, SLOW, DOORBELL = blocks("python")
+THERMOMETER, SLOW, DOORBELL, STARTING = blocks("python")
 (SESSION,) = blocks("pycon")
+
+AS_IN_THE_WHEEL = "from virtboard import places\nplaces.IS_WHEEL = True\n"
 
 
 @pytest.fixture
 def thermometer(tmp_path):
-    """The first line that the page's program prints, while it runs."""
+    """A function that starts the page's program, with code before it; returns its first line."""
     path = tmp_path / "thermometer.py"
-    path.write_text(THERMOMETER.replace(SOCKET, str(tmp_path / "s")))
-    with subprocess.Popen(
-        [sys.executable, path],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT / "tools/src")},
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as program:
-        yield program.stdout.readline()
-        program.terminate()
+    with ExitStack() as programs:
+
+        def start(code=""):
+            path.write_text(code + THERMOMETER.replace(SOCKET, str(tmp_path / "s")))
+            program = subprocess.Popen(
+                [sys.executable, path],
+                cwd=tmp_path,
+                env={**os.environ, "PYTHONPATH": str(ROOT / "tools/src")},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            programs.enter_context(program)
+            programs.callback(program.terminate)
+            return program.stdout.readline()
+
+        yield start
 
 
 def test_the_thermometer(board, thermometer, tmp_path):
@@ -48,10 +57,11 @@ def test_the_thermometer(board, thermometer, tmp_path):
     name = re.sub("[^A-Za-z0-9]", "-", str(tmp_path / "s"))
     there = promised.replace(SOCKET, str(tmp_path / "s"))
     there = there.replace("-tmp-thermometer-sock", name)
-    assert thermometer == there + "\n"
-    command, what, arguments = shlex.split(thermometer)
-    assert (command, what) == ("make", "run")
-    b = board(extra=shlex.split(arguments.removeprefix("QEMU_ARGS=")))
+    assert thermometer(AS_IN_THE_WHEEL) == there + "\n"
+    words = shlex.split(there)[1:]
+    chosen = make_parser({}).parse_args(words)
+    assert words[0] == "repl"
+    b = board(extra=chosen.qemu_args)
     b.read_until(b">>> ")
     for part in SESSION.split(">>> ")[1:]:
         typed, _, shown = part.partition("\n")
@@ -64,7 +74,8 @@ def test_make_run_with_the_thermometer(make_run, thermometer, tmp_path):
     script = tmp_path / "session.py"
     typed = re.findall("^>>> (.*)", SESSION, re.M)
     script.write_text("\n".join([*typed[:-1], f"print(({typed[-1]}))"]))
-    _, _, arguments = shlex.split(thermometer)
+    command, what, arguments = shlex.split(thermometer())
+    assert (command, what) == ("make", "run")
     status, shown = make_run(SCRIPT=script, QEMU_ARGS=arguments.removeprefix("QEMU_ARGS="))
     assert status == 0 and "(21.5, 0)\n" in shown
 
@@ -92,6 +103,12 @@ def entropy_of(board, tmp_path):
             return board(extra=vhost_user.shared_memory() + arguments)
 
         yield start
+
+
+def test_a_program_starts_the_board(firmware_elf, tmp_path):
+    names = {}
+    exec(STARTING.replace("VIRT_RV32", BOARD), names)
+    assert " entropy" in names["found_with"](device_of(DOORBELL), tmp_path / "s")
 
 
 def test_answers_later(entropy_of):
