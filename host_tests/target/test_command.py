@@ -153,6 +153,7 @@ def test_it_ends_when_a_text_comes_or_does_not(command):
     assert status == 1 and "must not" in errors and output.startswith("ready\n")
     status, _, errors = command("run", "--expect", "never", script(command, HELLO))
     assert status == 1 and "without what was expected" in errors
+    assert command("run", "--expect", "never", script(command, "import sys; sys.exit(7)"))[0] == 7
 
 
 def test_a_script_that_hangs_is_ended(command):

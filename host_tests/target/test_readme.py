@@ -6,6 +6,7 @@ import re
 import select
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 
@@ -161,6 +162,22 @@ def test_the_commands_of_disks(as_installed, tmp_path):
             result = as_installed("virtboard.cli", *line.split()[1:])
             assert result.returncode == 0, result.stdout
     assert (tmp_path / "backup/main.py").exists() and "hello" in result.stdout
+
+
+@pytest.mark.alike
+def test_a_script_runs_with_the_settings(as_installed, tmp_path):
+    if not HERE.has_device_tree:
+        pytest.skip("this machine has no device tree, and so no PCI")
+    (shown,) = re.findall(r"^```toml\n(.*?)^```$", PAGES["docs/command.md"], re.M | re.S)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    shown = shown.replace("VIRT_ARM", BOARD).replace("8080:", f"{port}:")
+    (tmp_path / "pyproject.toml").write_text(shown)
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/sensor.py").write_text("celsius = 21.5\n")
+    (tmp_path / "hello.py").write_text("import sensor\nprint(sensor.celsius)\n")
+    result = as_installed("virtboard.cli", "run", "hello.py")
+    assert (result.returncode, result.stdout) == (0, "21.5\n")
 
 
 def read_to_prompt(file):

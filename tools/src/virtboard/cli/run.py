@@ -32,7 +32,8 @@ def add_to(commands, defaults):
     parser.add_argument(
         "--expect",
         metavar="TEXT",
-        help="end with status 0 as soon as the script prints TEXT, and with 1 if it does not",
+        help="end with status 0 as soon as the script prints TEXT; if the script ends without, the"
+        " status is the script's own, or 1 in place of 0",
     )
     parser.add_argument(
         "--fail-on", metavar="TEXT", help="end with status 1 as soon as the script prints TEXT"
