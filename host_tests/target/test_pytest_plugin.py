@@ -41,6 +41,7 @@ def lines(text):
     return dedent(text).strip().splitlines()
 
 
+@pytest.mark.skipif(not HERE.has_device_tree, reason="the memory is that of the machine")
 def test_what_a_board_has(project):
     project.makepyfile("""
         import socket
@@ -211,10 +212,6 @@ def test_what_is_wrong_is_said_in_a_sentence(project):
         @pytest.mark.board(qemu_args=["-nonsense"])
         def test_arguments(board):
             pass
-
-        @pytest.mark.board("VEXPRESS_A15", memory="64M")
-        def test_lacking(board):
-            pass
     """)
     project.makepyfile(
         test_mark="""
@@ -231,6 +228,17 @@ def test_what_is_wrong_is_said_in_a_sentence(project):
     result.stdout.no_fnmatch_line("*During handling*")
     result = project.run_tests("test_mark.py")
     result.stdout.fnmatch_lines(["*a board has no colour=; there are bus, devices, *"])
+    project.makepyfile(
+        test_memory="""
+            import pytest
+
+            @pytest.mark.board(memory="64M", devices=[object])
+            def test_memory(board):
+                pass
+        """
+    )
+    result = project.run_tests("test_memory.py", "--board", "VEXPRESS_A15")
+    result.stdout.fnmatch_lines(["64M of memory: VEXPRESS_A15 has no device tree*"])
     result = project.run_tests("--board", "VIRT_X")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: there is no board VIRT_X; there are *VIRT_RV32*"])

@@ -128,11 +128,7 @@ def command(
     and where it has fewer slots than VirtIO devices on MMIO.
     """
     facts = boards.load(board)
-    if memory and not facts.has_device_tree:
-        raise Lacking(
-            f"{memory} of memory: {board} has no device tree that says so to the firmware;"
-            " MICROPY_HW_RAM_END does"
-        )
+    check_memory(memory, facts)
     line = emulators.beginning(facts.emulator, qemu)
     line += [*facts.arguments, "-kernel", str(firmware)]
     line += ["-display", "none", "-monitor", "none", "-serial", serial]
@@ -160,6 +156,15 @@ def command(
     if count > slots:
         raise Lacking(f"{board} has {slots} slots for VirtIO devices, and not {count}")
     return line
+
+
+def check_memory(size, facts):
+    """Raise Lacking where the firmware cannot know of a size of memory that is not None."""
+    if size and not facts.has_device_tree:
+        raise Lacking(
+            f"{size} of memory: {facts.name} has no device tree that says so to the firmware;"
+            " MICROPY_HW_RAM_END does"
+        )
 
 
 def rings(chosen=None):

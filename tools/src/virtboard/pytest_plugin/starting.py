@@ -68,6 +68,7 @@ class Bench:
 
     def _start(self, stack, choice, name, network):
         facts = boards.load(name)
+        qemu.check_memory(choice.memory, facts)
         emulators.check(facts)
         own = choice.firmware and choice.find(choice.firmware)
         firmware = elf.check(own or places.firmware(name), facts)
