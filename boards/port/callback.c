@@ -11,7 +11,7 @@
 // From the linker script.
 extern char _trap_stack_start, _trap_stack_end;
 
-bool callback_interrupted;
+bool callback_interrupted, callback_may_pass;
 volatile uint32_t callback_is_hard;
 
 // A Ctrl-C that is about to be raised, if there is one, which is not any more.
@@ -23,8 +23,19 @@ static mp_obj_t take_pending(void) {
     return pending;
 }
 
+static bool is_of(mp_obj_t exception, const mp_obj_type_t *type) {
+    return mp_obj_exception_match(exception, MP_OBJ_FROM_PTR(type));
+}
+
 static bool is_interrupt(mp_obj_t exception) {
-    return mp_obj_exception_match(exception, MP_OBJ_FROM_PTR(&mp_type_KeyboardInterrupt));
+    return is_of(exception, &mp_type_KeyboardInterrupt);
+}
+
+// Whether there may be no such exception where the program is elsewhere: for want of stack, which is
+// a RuntimeError, for want of memory, or by Ctrl-C.
+static bool may_pass(mp_obj_t exception) {
+    return is_interrupt(exception) || is_of(exception, &mp_type_RuntimeError)
+           || is_of(exception, &mp_type_MemoryError);
 }
 
 // Returns whether Ctrl-C ended it. What it prints may itself raise something: its __str__(), Ctrl-C.
@@ -43,7 +54,7 @@ mp_obj_t __wrap_mp_call_function_1_protected(mp_obj_t function, mp_obj_t argumen
     bool others = take_pending() != MP_OBJ_NULL;
     guard_depth_t depth = guard_depth();
     mp_obj_t result = MP_OBJ_NULL;
-    bool interrupted = false;
+    bool interrupted = false, passes = false;
     bool no_program = interrupt_char_begin_callback();
     nlr_buf_t nlr;
     if (nlr_push(&nlr) == 0) {
@@ -53,6 +64,7 @@ mp_obj_t __wrap_mp_call_function_1_protected(mp_obj_t function, mp_obj_t argumen
         guard_return_to(depth);
         mp_obj_t exception = MP_OBJ_FROM_PTR(nlr.ret_val);
         interrupted = is_interrupt(exception);
+        passes = may_pass(exception);
         interrupted |= print_exception(exception);
         guard_return_to(depth);
     }
@@ -61,6 +73,7 @@ mp_obj_t __wrap_mp_call_function_1_protected(mp_obj_t function, mp_obj_t argumen
     }
     interrupt_char_end_callback(no_program, interrupted);
     callback_interrupted = interrupted;
+    callback_may_pass = passes;
     return result;
 }
 
@@ -69,7 +82,7 @@ bool callback_call_hard(mp_obj_t function, mp_obj_t argument) {
     char *stack_top = MP_STATE_THREAD(stack_top);
     mp_uint_t stack_limit = MP_STATE_THREAD(stack_limit);
     // A soft callback may have just ended, and nobody have looked yet.
-    bool interrupted = callback_interrupted;
+    bool interrupted = callback_interrupted, passes = callback_may_pass;
     mp_cstack_init_with_top(&_trap_stack_end, &_trap_stack_end - &_trap_stack_start);
     mp_sched_lock();
     gc_lock();
@@ -81,5 +94,6 @@ bool callback_call_hard(mp_obj_t function, mp_obj_t argument) {
     MP_STATE_THREAD(stack_top) = stack_top;
     MP_STATE_THREAD(stack_limit) = stack_limit;
     callback_interrupted = interrupted;
+    callback_may_pass = passes;
     return well;
 }

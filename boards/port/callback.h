@@ -18,6 +18,10 @@
 // Whether Ctrl-C ended the last such call: what would only be called again is to be off then.
 extern bool callback_interrupted;
 
+// Whether it ended by an exception that may not come at another time: for want of stack or memory,
+// or by Ctrl-C.
+extern bool callback_may_pass;
+
 // Not 0 in a hard handler: in an interrupt, where all that it interrupted may be half done. Code
 // that changes what is shared looks at it, in Python too, by its address.
 extern volatile uint32_t callback_is_hard;

@@ -69,8 +69,8 @@ static void unmask(unsigned int number) {
     MICROPY_END_ATOMIC_SECTION(state);
 }
 
-// A driver has failed, as it may where the program has left no stack or memory. At the next tick
-// there may be some again; nobody else would ask the device.
+// A driver has failed, as it may where the program has left no stack or memory. Nobody else would
+// ask the device.
 static void serve_later(unsigned int number) {
     change_flags(number, 0, SERVE);
     some_failed = true;
@@ -102,9 +102,9 @@ static void serve(unsigned int number) {
         unmask(number);
     }
     guard_leave();
-    if (more == MP_OBJ_NULL) {
+    if (more == MP_OBJ_NULL && callback_may_pass) {
         serve_later(number);
-    } else if (mp_obj_is_true(more)) {
+    } else if (more == MP_OBJ_NULL || mp_obj_is_true(more)) {
         change_flags(number, 0, CALL);
     }
 }
@@ -125,7 +125,7 @@ static void call(unsigned int number) {
         mp_obj_t result = mp_call_function_1_protected(handlers[number],
             MP_OBJ_NEW_SMALL_INT(number));
         if (servers[number] != MP_OBJ_NULL) {
-            if (result == MP_OBJ_NULL) {
+            if (result == MP_OBJ_NULL && callback_may_pass) {
                 serve_later(number);
             }
         } else if (callback_interrupted) {

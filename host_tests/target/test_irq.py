@@ -2,6 +2,7 @@
 
 import pytest
 
+from target.slots import IRQ
 from virtboard import qemu
 from virtboard.board import BoardError
 
@@ -296,3 +297,33 @@ def test_the_consoles_interrupt_is_its_own(prepared):
 def test_what_is_no_handler(prepared):
     with pytest.raises(BoardError, match="TypeError"):
         prepared.exec("virt.irq(irq, 5)")
+
+
+@pytest.mark.parametrize(
+    "error, again", [("MemoryError", 1), ("RuntimeError", 1), ("ValueError", 0)]
+)
+@pytest.mark.parametrize("failing", ["server", "handler"])
+def test_what_fails_for_want_of_something_is_called_once_more(board, failing, error, again):
+    """Stack and memory may be there again later; another exception would only come once more."""
+    b = board()
+    said = b.exec(f"""
+        import time, virt
+        calls = []
+
+        def note(what):
+            calls.append(what)
+            if what == {failing!r} and calls.count(what) == 1:
+                raise {error}
+
+        def server(number):
+            note("server")
+            return True
+
+        virt.irq({IRQ}, lambda number: note("handler"), serve=server)
+        virt.call({IRQ})
+        time.sleep_ms(300)
+        virt.irq({IRQ}, None)
+    """)
+    assert said.count(error) == 1
+    first = ["server"] if failing == "server" and again else ["server", "handler"]
+    assert b.eval("calls") == first + again * ["server", "handler"]
