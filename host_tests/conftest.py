@@ -23,14 +23,18 @@ import memory  # noqa: E402
 import micropython  # noqa: E402
 import micropython_asyncio  # noqa: E402
 
+import pauses  # noqa: E402
 from model import rules  # noqa: E402
 
 # Modules take ticks_ms and the like from `time` when they are imported, which is before any test.
 clock.install()
 micropython_asyncio.install()
 
+WATCH = pauses.Watch()
+
 
 def pytest_configure():
+    WATCH.start()
     # A shell has what it starts in the background ignore Ctrl-C, which tests press.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -41,7 +45,9 @@ def pytest_unconfigure():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Show what tests have to say, when they passed."""
+    """Show what tests have to say, when they passed, and when the machine stood still."""
+    for when, seconds in WATCH.pauses:
+        terminalreporter.write_line(f"the machine stood still for {seconds:.1f} s until {when}")
     for report in terminalreporter.stats.get("passed", ()):
         for name, value in report.user_properties:
             if name == "summary":
