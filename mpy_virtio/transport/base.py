@@ -311,8 +311,9 @@ class Transport:
         """
         pending = self.ack_interrupt(number)
         self.asserted = pending != 0
-        pending |= self._unserved
-        self._unserved = 0
+        if self._unserved:
+            pending |= self._unserved
+            self._unserved = 0
         try:
             if pending & CONFIG_CHANGE:
                 self._config_changed = True
@@ -322,18 +323,15 @@ class Transport:
             if pending & USED_BUFFER:
                 for queue in self._interrupted_queues:
                     queue.missed()
-            return self._tell_queues()
+            more = self._config_changed
+            for queue in self._interrupted_queues:
+                if queue.interrupted():
+                    more = True
+            return more
         except BaseException:
             # Such as one for want of stack: the firmware calls this once more.
             self._unserved |= pending
             raise
-
-    def _tell_queues(self):
-        more = self._config_changed
-        for queue in self._interrupted_queues:
-            if queue.interrupted():
-                more = True
-        return more
 
     def _gave_up(self):
         return self.status & NEEDS_RESET
