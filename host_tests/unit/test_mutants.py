@@ -421,9 +421,15 @@ MUTANTS = {
     ),
     "a handler called on that Ctrl-C has ended": (
         "queue/virtqueue.py",
-        "                if not self._driver:\n                    self.irq(None)",
-        "                pass",
+        "                    if not self._driver:\n                        self.irq(None)",
+        "                    pass",
         "test_every_jump.py::test_ctrl_c_ends_a_users_handler_only",
+    ),
+    "a driver's handler that fails once, and is called no more": (
+        "queue/virtqueue.py",
+        "                    port.call(self.transport.irq)\n",
+        "",
+        "test_interrupts.py::test_a_drivers_handler_that_raises_is_called_once_more",
     ),
     "handlers forgotten after Ctrl-C in one": (
         "transport/base.py",
