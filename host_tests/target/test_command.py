@@ -112,6 +112,11 @@ def script(command, text, name="x.py"):
     return name
 
 
+def verdicts(output):
+    """What `mpy-virtio test` says of each test of on_board_x.py."""
+    return re.findall(r"^on_board_x.py:\d+ (.*)", output, re.MULTILINE)
+
+
 def test_a_script_prints_and_has_its_arguments(command):
     x = script(command, "import sys, os\nprint(sys.argv, os.listdir())\n")
     status, output, errors = command("run", x, "a b", "--board", "-x")
@@ -320,7 +325,7 @@ def test_tests_that_are_coroutines(command):
     script(command, COROUTINES, "on_board_x.py")
     status, output, _ = command("test")
     assert status == 1
-    assert re.findall(r"^on_board_x.py:\d+ (.*)", output, re.MULTILINE) == [
+    assert verdicts(output) == [
         "test_good ... ok",
         "test_bad ... FAILED",
         "TestTasks.test_good ... ok",
@@ -380,7 +385,7 @@ def test_tests_that_are_found_elsewhere(command):
     script(command, ELSEWHERE, "on_board_x.py")
     status, output, _ = command("test", "--put", "helper.py:/lib/helper.py")
     assert status == 1
-    assert re.findall(r"^on_board_x.py:\d+ (.*)", output, re.MULTILINE) == [
+    assert verdicts(output) == [
         "TestHelped.test_right ... ok",
         "TestHelped.test_wrong ... FAILED",
         "TestNamed.test_wrong ... FAILED",
