@@ -69,10 +69,15 @@ def read(file):
     return found
 
 
+def can_pass(seconds):
+    """Whether this is a time that a time-out can have."""
+    return 0 < seconds <= LONGEST
+
+
 def makes_sense(key, value):
     """Whether a time can pass, and all that is in a list or table is text."""
     if key == "timeout":
-        return 0 < value <= LONGEST
+        return can_pass(value)
     if isinstance(value, dict):
         value = list(value.values())
     return not isinstance(value, list) or all(isinstance(one, str) for one in value)

@@ -4,7 +4,7 @@ import os
 import shlex
 
 from virtboard import boards
-from virtboard.settings import LONGEST
+from virtboard.settings import can_pass
 
 
 def add_all(parser, defaults):
@@ -64,6 +64,6 @@ def add_board(parser, defaults):
 def seconds(text):
     """How many seconds "1.5" are. Raises ValueError unless it is a time that can pass."""
     value = float(text)
-    if not 0 < value <= LONGEST:
+    if not can_pass(value):
         raise ValueError
     return value
