@@ -85,7 +85,8 @@ static size_t free_slot(void) {
             return i;
         }
     }
-    mp_raise_msg_varg(&mp_type_OSError, MP_ERROR_TEXT("there are %d interfaces already"), NETWORK_BRIDGES);
+    mp_raise_msg_varg(&mp_type_OSError, MP_ERROR_TEXT("there are %d interfaces already"),
+        NETWORK_BRIDGES);
 }
 
 // Bridge(mac, transmit, mtu=1500, offload=0): an interface with the 6 bytes `mac` as its address.
