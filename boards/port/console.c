@@ -42,6 +42,8 @@ ringbuf_t stdin_ringbuf = { read_ahead, sizeof(read_ahead), 0, 0 };
 
 void console_init(void) {
     uart_init(on_receive);
+    // What came meanwhile may have made no interrupt.
+    receive();
 }
 
 void console_put_back(int c) {

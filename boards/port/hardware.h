@@ -31,8 +31,8 @@ void clock_init(void (*on_alarm)(void));
 uint64_t clock_ticks(void);
 void clock_set_alarm(uint64_t ticks);
 
-// The serial line. While uart_receive_irq() is on, its handler runs when there is something to
-// read.
+// The serial line. While uart_receive_irq() is on, which it is not at first, its handler runs when
+// there is something to read.
 void uart_init(irq_handler_t on_receive);
 int uart_read(void); // the next byte, or -1
 void uart_receive_irq(bool on);

@@ -30,7 +30,7 @@ enum {
 #define LSR_FIFO_EMPTY      0x20
 #define LSR_ALL_SENT        0x40
 
-#define FIFO_SIZE 16
+static size_t fifo_size = 1; // of the transmitter
 
 void uart_init(irq_handler_t on_receive) {
     UART[IER] = 0;
@@ -40,11 +40,15 @@ void uart_init(irq_handler_t on_receive) {
     UART[DIVISOR_LOW] = 1;
     UART[DIVISOR_HIGH] = 0;
     UART[LCR] = LCR_8_BITS;
-    UART[FCR] = FCR_ENABLE_CLEAR | FCR_TRIGGER_14;
+    // FIFOs begin empty when they are turned on: what came already, and more with it, would be
+    // lost.
+    if (!(UART[LSR] & LSR_DATA_READY)) {
+        UART[FCR] = FCR_ENABLE_CLEAR | FCR_TRIGGER_14;
+        fifo_size = 16;
+    }
     UART[MCR] = MCR_DTR_RTS_OUT2;
     irq_connect(MICROPY_HW_UART_IRQ, on_receive);
     irq_enable(MICROPY_HW_UART_IRQ);
-    uart_receive_irq(true);
 }
 
 int uart_read(void) {
@@ -62,7 +66,7 @@ void uart_write(const char *data, size_t len) {
     while (len > 0) {
         while (!(UART[LSR] & LSR_FIFO_EMPTY)) {
         }
-        for (size_t room = FIFO_SIZE; room > 0 && len > 0; --room, --len) {
+        for (size_t room = fifo_size; room > 0 && len > 0; --room, --len) {
             UART[DATA] = *data++;
         }
     }

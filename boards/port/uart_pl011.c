@@ -18,6 +18,7 @@ enum {
     LCR_H = 0x2c / 4,
     CR = 0x30 / 4,
     IMSC = 0x38 / 4,
+    ICR = 0x44 / 4,
 };
 
 #define FR_BUSY             0x08
@@ -28,6 +29,7 @@ enum {
 #define CR_ENABLE           0x001
 #define CR_TRANSMIT         0x100
 #define CR_RECEIVE          0x200
+#define ICR_ALL             0x7ff
 #define IRQ_RECEIVED        0x10
 #define IRQ_RECEIVE_TIMEOUT 0x40 // received less than the interrupt above waits for
 
@@ -37,11 +39,16 @@ void uart_init(irq_handler_t on_receive) {
     // 115200 Bd from a clock of 24 MHz.
     UART[IBRD] = 13;
     UART[FBRD] = 1;
-    UART[LCR_H] = LCR_H_8_BITS | LCR_H_FIFOS;
+    UART[LCR_H] = LCR_H_8_BITS | (UART[LCR_H] & LCR_H_FIFOS);
+    // FIFOs begin empty when they are turned on: what came already, and more with it, would be
+    // lost. Its interrupt would stay, which no read ends.
+    if (UART[FR] & FR_RECEIVE_EMPTY) {
+        UART[LCR_H] = LCR_H_8_BITS | LCR_H_FIFOS;
+        UART[ICR] = ICR_ALL;
+    }
     UART[CR] = CR_ENABLE | CR_TRANSMIT | CR_RECEIVE;
     irq_connect(MICROPY_HW_UART_IRQ, on_receive);
     irq_enable(MICROPY_HW_UART_IRQ);
-    uart_receive_irq(true);
 }
 
 int uart_read(void) {

@@ -22,6 +22,15 @@ def test_repl_answers(board):
     assert b.read_until(b">>> ").endswith(b"\r\n42\r\n>>> ")
 
 
+def test_what_is_typed_before_the_board_starts_waits_for_it(board):
+    typed = b"len('" + b"x" * 2000 + b"')"
+    b = board(extra=["-S"])
+    b.write(typed + b"\r")
+    b.qmp("cont")
+    b.read_until(b">>> ")
+    assert b.read_until(b">>> ") == typed + b"\r\n2000\r\n>>> "
+
+
 def test_exec_returns_what_is_printed(board):
     b = board()
     assert b.exec("print(1 + 1)") == "2\n"
