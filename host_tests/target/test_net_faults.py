@@ -3,7 +3,9 @@
 import os
 import socket
 import ssl
+import threading
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -473,11 +475,16 @@ def arp_reply():
     )  # fmt: skip
 
 
+def with_card(board, wire):
+    """A board with a card on the wire."""
+    return board(devices=[f"virtio-net-device,netdev=net0,mac={MAC}"], extra=wire.arguments)
+
+
 @pytest.mark.parametrize(
     "protocol, content", [(17, UDP), (6, SYN), (1, PING)], ids=["udp", "tcp", "icmp"]
 )
 def test_what_has_a_broken_checksum_is_not_taken(board, wire, protocol, content):
-    b = board(devices=[f"virtio-net-device,netdev=net0,mac={MAC}"], extra=wire.arguments)
+    b = with_card(board, wire)
     b.exec("""
         import network, socket
         nic = network.LAN()
@@ -537,35 +544,69 @@ def arp_request():
     return b"\xff" * 6 + peer + b"\x08\x06\0\1\x08\0\6\4\0\1" + ends + bytes(18)
 
 
-def test_frames_that_come_where_no_stack_is_left(board):
-    """The program calls itself until there is none; the card goes on to receive afterwards."""
-    wire = Wire()
-    b = board(devices=[f"virtio-net-device,netdev=net0,mac={MAC}"], extra=wire.arguments)
-    b.exec("""
-        import network
-        nic = network.LAN()
-        nic.active(True)
-        nic.ifconfig(("10.0.0.1", "255.255.255.0", "10.0.0.2", "10.0.0.2"))
+# An interface, and a program that calls itself until there is no stack left.
+DIG = """
+import network
+nic = network.LAN()
+nic.active(True)
+nic.ifconfig(("10.0.0.1", "255.255.255.0", "10.0.0.2", "10.0.0.2"))
 
-        def down():
-            for _ in range(1):
-                down()
+def down():
+    for _ in range(1):
+        down()
 
-        def dig(times):
-            for _ in range(times):
-                try:
-                    down()
-                except RuntimeError:
-                    pass
-    """)
-    other = b"\xff" * 6 + b"\2\0\0\0\0\2\x88\xb5" + bytes(46)
-    for _ in range(20):
-        b.start("dig(100)")
-        deadline = time.monotonic() + 0.3
-        while time.monotonic() < deadline:
-            wire.send(other)
-            time.sleep(0.0002)
-        b.finish()
+def dig(times):
+    for _ in range(times):
+        try:
+            down()
+        except RuntimeError:
+            pass
+"""
+
+
+@contextmanager
+def flood(wire):
+    """Frames for nobody that come all the time that the `with` block takes."""
+    frame = b"\xff" * 6 + b"\2\0\0\0\0\2\x88\xb5" + bytes(46)
+    end = threading.Event()
+
+    def send():
+        while not end.wait(0.0002):
+            wire.send(frame)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_frames_that_come_where_no_stack_is_left(board, wire):
+    """The card goes on to receive afterwards."""
+    b = with_card(board, wire)
+    b.exec(DIG)
+    with flood(wire):
+        for _ in range(20):
+            b.exec("dig(100)")
+    assert_answers(wire)
+
+
+def test_a_soft_reset_where_no_stack_was_left(board, wire):
+    """It forgets which interrupts were to be served again; the next program has its card."""
+    b = with_card(board, wire)
+    b.exec(DIG)
+    with flood(wire):
+        for times in range(30):
+            b.exec(f"dig({times})")
+            b.reset()
+            b.exec(DIG)
+    assert_answers(wire)
+
+
+def assert_answers(wire):
+    """Whether the board, 10.0.0.1, is asked for its address and answers."""
     for _ in range(20):
         # The first ones may find no room behind what waits for the board.
         wire.send(arp_request())
@@ -574,4 +615,3 @@ def test_frames_that_come_where_no_stack_is_left(board):
     wanted = b"\2\0\0\0\0\2" + bytes.fromhex(MAC.replace(":", "")) + b"\x08\x06"
     while not wire.receive().startswith(wanted):
         pass
-    wire.close()
