@@ -167,6 +167,14 @@ def test_a_script_that_hangs_is_ended(command):
     assert "not ended in time" in errors
 
 
+def test_what_the_board_takes_to_start_is_not_the_scripts_time(command):
+    script(command, "import time\ntime.sleep(4)\n", "boot.py")
+    words = ("--put", "boot.py", "--timeout", "2")
+    assert command("run", *words, script(command, HELLO))[0] == 0
+    script(command, "def test_a(): pass\n", "on_board_x.py")
+    assert command("test", *words)[0] == 0
+
+
 def test_a_disk_that_lasts(command):
     x = script(command, HELLO)
     assert command("disk", "make", "--size", "8M", "d.img", x)[0] == 0

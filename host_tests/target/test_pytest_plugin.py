@@ -143,7 +143,7 @@ def test_failures_are_the_boards(project):
         def test_in_one_line(board):
             board.exec("x = 1\\nprint(y)")
 
-        @pytest.mark.board(timeout=0.5)
+        @pytest.mark.board(timeout=2)
         def test_hangs(board):
             board.exec('''
                 print("before")
@@ -169,11 +169,11 @@ def test_failures_are_the_boards(project):
             5
             E         File "test_failures_are_the_boards.py:18", line 2, in <module>
             E           print(y)
-            E       virtboard.errors.BoardTimeout: the board still runs it after 0.5 s
+            E       virtboard.errors.BoardTimeout: the board still runs it after 2 s
             E       it had printed:
             E           before
             FAILED *::test_fails - ZeroDivisionError: divide by zero
-            FAILED *::test_hangs - the board still runs it after 0.5 s
+            FAILED *::test_hangs - the board still runs it after 2 s
         """)
     )
     result.stdout.no_fnmatch_line("*/virtboard/*")
@@ -336,13 +336,21 @@ if __name__ == "__main__":
 """
 
 
+def test_what_the_board_takes_to_start_is_not_the_tests_time(project):
+    disk.make_fat(project.path / "my.img", 8, {"boot.py": b"import time\ntime.sleep(4)\n"})
+    project.makepyfile(test_marked="# mpy-virtio: on-board\n1")
+    project.makepyfile("def test_it(board):\n    board.restart()\n    board.exec('1')")
+    project.makepyprojecttoml("[tool.mpy-virtio]\ntimeout = 2\ndisk = 'my.img'")
+    project.run_tests().assert_outcomes(passed=2)
+
+
 def test_cases_run_on_the_board(project):
     project.makepyfile(on_board_cases=ON_BOARD, helper="ONE = 1")
     project.makepyfile(test_marked="# mpy-virtio: on-board\nimport sys, machine\nsys.exit(3)")
     project.makepyprojecttoml("""
         [tool.mpy-virtio]
         files = ["helper.py"]
-        timeout = 1
+        timeout = 3
     """)
     result = project.run_tests("-rA")
     result.assert_outcomes(passed=2, failed=4, skipped=1, xfailed=1)
@@ -354,7 +362,7 @@ def test_cases_run_on_the_board(project):
                 self.assertEqual(self.one, 2)
             AssertionError: 1 is not equal to 2
             *TestNumbers::test_hangs*
-            the board still runs it after 1 s
+            the board still runs it after 3 s
             *Captured stdout of the board call*
             begins
             it ended with status 3

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from virtboard.board import TIMEOUT
 from virtboard.cases import WHOLE
 from virtboard.errors import BoardError, BoardNotStarted, BoardTimeout
 from virtboard.tracebacks import shown, with_lines
@@ -96,13 +97,15 @@ class Outcome:
 def run_case(board, path, case, timeout=None):
     """Run a Case of a file on a board that has just started, or been reset; return the Outcome.
 
-    After a time-out the board is not to be used any more.
+    `timeout` is what the case has; the board may take as long as usual to start. After a time-out
+    the board is not to be used any more.
     """
     began = time.monotonic()
     output, result = "", RESULT_OF_FILE
+    is_ready = False
     try:
-        if case.name != WHOLE:
-            board.exec(PREPARE, timeout)
+        board.exec("pass" if case.name == WHOLE else PREPARE, max(board.timeout, TIMEOUT))
+        is_ready = True
         output += board.exec(loading(path), timeout)
         if case.name != WHOLE:
             result = RESULT
@@ -113,7 +116,8 @@ def run_case(board, path, case, timeout=None):
     except BoardTimeout as error:
         output += without_frame(error.output)
         seconds = board.timeout if timeout is None else timeout
-        kind, text = "failed", f"the board still runs it after {seconds:g} s"
+        hangs = f"the board still runs it after {seconds:g} s"
+        kind, text = "failed", hangs if is_ready else str(error)
     except BoardError as error:
         output += error.output
         kind, text = "failed", users_part(error.traceback) or str(error)

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import time
 from pathlib import Path
 
 from virtboard import scripts
@@ -27,7 +26,7 @@ def add_to(commands, defaults):
         "--timeout",
         type=options.seconds,
         metavar="SECONDS",
-        help="end with status 124 when the script has not ended by then",
+        help="end with status 124 when the script has not ended so long after it began",
     )
     parser.add_argument(
         "--expect",
@@ -48,10 +47,9 @@ def do(chosen):
     if not path.is_file():
         raise machine.Usage(f"{path}: there is no such script")
     with packed(path, chosen.arguments) as script, machine.Machine(chosen) as one:
-        deadline = chosen.timeout and time.monotonic() + chosen.timeout
         with Board(one.firmware, one.name, script=script, **one.options) as board:
             screen = terminal.Screen(sys.stdout.buffer, chosen.expect, chosen.fail_on)
-            return terminal.relay(board, screen, deadline)
+            return terminal.relay(board, screen, chosen.timeout)
 
 
 def packed(path, arguments):

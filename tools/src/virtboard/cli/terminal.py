@@ -8,6 +8,7 @@ import time
 import tty
 from contextlib import contextmanager
 
+from virtboard.board import TIMEOUT
 from virtboard.errors import BoardEnded, BoardNotStarted, BoardTimeout
 
 # What input() on the board takes for the end of a line, and for the end of its input.
@@ -21,13 +22,13 @@ class Screen:
     """Writes to the file `target` what a board prints, with the host's line ends.
 
     It looks for two texts in it, `expected` and `unwanted`, either of which may be None.
-    `may_type` says whether the script has begun.
+    `begun` is when the script began, by time.monotonic(), or None.
     """
 
     def __init__(self, target, expected=None, unwanted=None):
         self._target = target
         self._texts = [text and text.encode() for text in (expected, unwanted)]
-        self.may_type = False
+        self.begun = None
         self._held = b""  # a "\r" that may be the first half of a line's end
         self._seen = b""  # the end of what was written, in which a text may have begun
         self.status = None  # of the first of the texts that was seen
@@ -39,8 +40,8 @@ class Screen:
 
     def write(self, data):
         """Write the bytes `data`, which may end anywhere."""
-        if not self.may_type and XON in data:
-            self.may_type = True
+        if self.begun is None and XON in data:
+            self.begun = time.monotonic()
             data = data.replace(XON, b"", 1)
         text = self._held + data
         self._held = b"\r" if text.endswith(b"\r") else b""
@@ -79,19 +80,19 @@ class Typist:
         return data.replace(b"\r\n", b"\n").replace(b"\n", ENTER)
 
 
-def relay(board, screen, deadline=None):
+def relay(board, screen, timeout=None):
     """Let standard input and the screen be the script's until it ends; return the exit status.
 
-    `deadline` is a time of time.monotonic(), or None. Raises BoardTimeout when it passes.
+    `timeout` is how many seconds the script has, or None for as long as it takes. Raises
+    BoardTimeout when they have passed.
     """
+    started = time.monotonic()
     typed = b""
     typist = Typist()
     with keyboard() as keys:
         while screen.status is None:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise BoardTimeout("the script has not ended in time; what it printed is above")
-            reading = [board, *(keys if screen.may_type and not typed else ())]
+            left = time_left(timeout, started, screen.begun)
+            reading = [board, *(keys if screen.begun is not None and not typed else ())]
             readable, writable, _ = select.select(reading, [board] if typed else [], [], left)
             if board in readable and not show(board, screen):
                 screen.close()
@@ -106,6 +107,21 @@ def relay(board, screen, deadline=None):
     if screen.status:
         print("\nmpy-virtio: the script printed what it must not", file=sys.stderr)
     return screen.status
+
+
+def time_left(timeout, started, begun):
+    """How many seconds there still are for a script, or None. Raises BoardTimeout at the end.
+
+    For what comes before it the board has as long as usual, though `timeout` is shorter.
+    """
+    if timeout is None:
+        return None
+    end = started + max(timeout, TIMEOUT) if begun is None else begun + timeout
+    left = end - time.monotonic()
+    if left <= 0:
+        what = "begun" if begun is None else "ended"
+        raise BoardTimeout(f"the script has not {what} in time; what was printed is above")
+    return left
 
 
 def send(board, typed):

@@ -4,7 +4,7 @@ import re
 from contextlib import contextmanager
 from textwrap import dedent
 
-from virtboard.board import Board, BoardEnded, BoardError, BoardTimeout
+from virtboard.board import TIMEOUT, Board, BoardEnded, BoardError, BoardTimeout
 from virtboard.pytest_plugin.literals import place_of
 from virtboard.tracebacks import RAW, shown, with_lines
 
@@ -93,14 +93,18 @@ class TestBoard(Board):
         self.restart()
 
     def restart(self):
-        """Press the button: the board starts anew, as with the power."""
+        """Press the button: the board starts anew, as with the power.
+
+        It may take as long as usual for that, though `timeout` is shorter.
+        """
+        patience = max(self.timeout, TIMEOUT)
         self.take()
         self._taken = len(self.output)
         self.qmp("system_reset")
-        self.read_until(b">>> ")
+        self.read_until(b">>> ", patience)
         self._raw = False
         self._is_running = False
-        self.exec("pass")
+        self.exec("pass", patience)
 
     def put(self, *arguments, **more):
         with self._unseen():

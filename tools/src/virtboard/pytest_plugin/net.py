@@ -2,6 +2,8 @@
 
 import re
 
+from virtboard.board import TIMEOUT
+
 GATEWAY = "10.0.2.2"
 
 # On a cable nobody gives out addresses.
@@ -70,7 +72,7 @@ class Cable:
 
     def take_address(self):
         """Give the board its address."""
-        self._board.exec(TAKE_ADDRESS.format(self.address))
+        self._board.exec(TAKE_ADDRESS.format(self.address), max(self._board.timeout, TIMEOUT))
 
     def forward(self, port, kind="tcp"):
         raise OSError("the host is not on this cable; a board of the fixture `board` has it")

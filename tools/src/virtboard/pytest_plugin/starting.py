@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from virtboard import boards, elf, emulators, images, places, qemu
-from virtboard.board import BoardEnded, BoardError
+from virtboard.board import TIMEOUT, BoardEnded, BoardError
 from virtboard.leftovers import OURS, uninterrupted
 from virtboard.pytest_plugin.board import TestBoard
 from virtboard.pytest_plugin.net import Cable, Net, NoNet
@@ -40,12 +40,14 @@ class Bench:
         with ExitStack() as stack:
             with failing_with_a_sentence():
                 board, devices = self._start(stack, choice, name, network)
-                board.timeout = choice.timeout
+                # What the test asks of it begins afterwards.
+                board.timeout = max(choice.timeout, TIMEOUT)
                 board.devices = devices
                 board.net = Net(board) if choice.net == "user" and not network else NoNet()
                 board.exec("pass")
                 for source, target in choice.files.items():
                     board.put(choice.find(source), target)
+                board.timeout = choice.timeout
                 board.printed_since_report()  # of booting there is nothing to report
             yield board
 
