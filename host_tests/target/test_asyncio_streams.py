@@ -311,7 +311,7 @@ def test_close_ends_what_others_wait_for(run_main):
             task = asyncio.create_task(r.read(1))
             await asyncio.sleep_ms(20)
             w.close()
-            ends = [await asyncio.wait_for(task, 5), await r.read(), await r.readline()]
+            ends = [await asyncio.wait_for(task, 20), await r.read(), await r.readline()]
             return ends == [b""] * 3
         """)
     assert said == "True\n"

@@ -14,9 +14,9 @@ SECTORS = 2048
 HELPERS = """
     import binascii, gc, machine, micropython, time
     import mpy_virtio as virtio
-    def wait_for(condition, timeout_ms=5000):
+    def wait_for(condition):
         start = time.ticks_ms()
-        while not condition() and time.ticks_diff(time.ticks_ms(), start) < timeout_ms:
+        while not condition() and time.ticks_diff(time.ticks_ms(), start) < 20000:
             machine.idle()
 """
 

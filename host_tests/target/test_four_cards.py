@@ -76,7 +76,7 @@ def test_each_is_found_by_its_neighbours(with_cards):
         wait(lambda lan: lan.ipconfig("addr6"))
         s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
         s.bind(("::", 7))
-        s.settimeout(5)
+        s.settimeout(20)
 
         def ask(lan, number):
             s.sendto(b"who", (lan.ipconfig("addr6")[0][0] + "%en{}".format(number), 7))

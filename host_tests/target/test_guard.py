@@ -51,7 +51,7 @@ KINDS = {
         start = time.ticks_ms()
         while token not in self.done:
             queue.idle()
-            if time.ticks_diff(time.ticks_ms(), start) > 5000:
+            if time.ticks_diff(time.ticks_ms(), start) > 20000:
                 raise OSError(110)
         self.done.clear()
     done = []
@@ -64,7 +64,7 @@ KINDS = {
         if self.calls % 64:
             return
         s = socket.socket()
-        s.settimeout(5)
+        s.settimeout(20)
         s.connect(PEER)
         s.sendall(b"x" * 3000)
         left = 3000
@@ -607,7 +607,7 @@ def test_hard_handlers_are_refused(prepared, tmp_path):
                 -1, mode=machine.Timer.ONE_SHOT, period=1, callback=hard, hard=True
             )
             start = time.ticks_ms()
-            while result is None and time.ticks_diff(time.ticks_ms(), start) < 1000:
+            while result is None and time.ticks_diff(time.ticks_ms(), start) < 20000:
                 # Something to interrupt.
                 os.stat("/a.txt")
             if result != -16:

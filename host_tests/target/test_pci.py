@@ -153,7 +153,7 @@ def take_out(b, name="rng"):
     """Ask for it, which the board hears of when it looks."""
     b.qmp("device_del", id=name)
     b.exec("virtio.probe()")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while any(one["qdev_id"] == name for one in on_buses(b.qmp("query-pci"))):
         assert time.monotonic() < deadline
 

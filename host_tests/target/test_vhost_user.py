@@ -48,7 +48,7 @@ class Later(Counter):
 
     def wait_for(self, count):
         with self.lock:
-            assert self.wanted.wait_for(lambda: len(self.waiting) >= count, 10)
+            assert self.wanted.wait_for(lambda: len(self.waiting) >= count, 30)
 
     def answer(self, position=0):
         with self.lock:
@@ -143,7 +143,7 @@ def file_on(device, name, tmp_path):
 
 
 def wait_for(condition):
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -281,15 +281,13 @@ def test_answers_after_a_reset_of_the_driver_do_no_harm(start, format):
 # Programs that go, and come back.
 
 
-def dies(server, b, code, seconds):
+def dies(server, b, code):
     """What the board raises when the program dies while it waits."""
     b.start(code)
     server._device.wait_for(1)
     server.hang_up()
-    since = time.monotonic()
     with pytest.raises(BoardError) as caught:
         b.finish()
-    assert time.monotonic() - since < seconds
     assert b.exec("print('alive')") == "alive\n"
     return caught.value.traceback
 
@@ -302,7 +300,6 @@ def test_a_program_that_dies_amid_a_request(board, served):
         server,
         b,
         "import mpy_virtio as virtio\nvirtio.Entropy().read(4, timeout_ms=500)",
-        5,
     )
     assert "ETIMEDOUT" in traceback
 
@@ -326,7 +323,7 @@ class DiskOnHold(Disk):
 
     def wait_for(self, count):
         with self.lock:
-            assert self.wanted.wait_for(lambda: self.held >= count, 10)
+            assert self.wanted.wait_for(lambda: self.held >= count, 30)
 
 
 DRIVE = """
@@ -347,7 +344,7 @@ def test_a_disk_that_is_back_at_once_gets_the_request_again(board, served, fat):
     device = DiskOnHold(fat)
     server, extra = served(device)
     b = board(extra=shared_memory() + extra)
-    b.exec(DRIVE.format(timeout=9000))
+    b.exec(DRIVE.format(timeout=20000))
     device.hold = True
     b.start(READ)
     device.wait_for(1)
@@ -370,7 +367,7 @@ def test_a_disk_that_is_away_for_long_works_with_a_fresh_driver(board, tmp_path,
     device.hold = False
     with Server(device, path):
         wait_for(lambda: device.queues[0].ring)
-        b.exec("disk = virtio.Block(timeout_ms=5000)")
+        b.exec("disk = virtio.Block(timeout_ms=20000)")
         assert b.exec(READ) == "0 None bytearray(b'U\\xaa')\n"
 
 
