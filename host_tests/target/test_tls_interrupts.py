@@ -92,8 +92,8 @@ def test_ctrl_c_at_any_moment(online, server):
             online.finish()
     online.exec(f"s = None; ask(connect({server.port}))")
     grown = online.exec("print(used() - before)")
-    # A connection has more than 30 KB.
-    assert int(grown) < 20000
+    # Each has more than 30 KB. One may look used because of what is on the stack.
+    assert int(grown) < 60000
 
 
 def test_soft_resets_with_open_connections(online, server):
