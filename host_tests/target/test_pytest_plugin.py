@@ -229,6 +229,27 @@ def test_what_is_wrong_is_said_in_a_sentence(project):
     result = project.run_tests("test_mark.py")
     result.stdout.fnmatch_lines(["*a board has no colour=; there are bus, devices, *"])
     project.makepyfile(
+        test_kinds="""
+            import pytest
+
+            WRONG = {"timeout": "30", "memory": 64, "devices": object, "ring": 1, "qemu_args": 7}
+            MARKS = [pytest.mark.board(**{key: value}) for key, value in WRONG.items()]
+
+            @pytest.mark.parametrize("number", [pytest.param(n, marks=MARKS[n]) for n in range(5)])
+            def test_kind(board, number):
+                pass
+        """
+    )
+    result = project.run_tests("test_kinds.py")
+    result.assert_outcomes(errors=5)
+    result.stdout.fnmatch_lines(
+        ["timeout='30': it is a number of seconds*", "memory=64: it is text*"]
+    )
+    result.stdout.no_fnmatch_line("*Traceback*")
+    result = project.run_tests("test_kinds.py", "-o", "board_timeout=nan")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: timeout=nan: it is a number of seconds, more than 0"])
+    project.makepyfile(
         test_memory="""
             import pytest
 

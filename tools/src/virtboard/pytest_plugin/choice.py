@@ -14,6 +14,17 @@ KEYS = (
 )
 
 
+# What some of them have to be, and what that is called.
+KINDS = {
+    "bus": (str, "text"),
+    "devices": ((list, tuple), "a list"),
+    "memory": (str, "text, such as '64M'"),
+    "qemu_args": ((str, list, tuple), "text, or a list of it"),
+    "ring": (str, "text"),
+    "timeout": ((int, float), "a number of seconds, more than 0"),
+}
+
+
 class Unclear(ValueError):
     """What was asked for makes no sense; the message is a sentence."""
 
@@ -47,9 +58,8 @@ class Choice:
 
     def changed(self, said):
         """This choice with what a mark, or a file, says besides the names."""
-        for key in said:
-            if key not in KEYS:
-                raise Unclear(f"a board has no {key}=; there are {', '.join(KEYS)}")
+        for key, value in said.items():
+            check(key, value)
         said = dict(said)
         if isinstance(said.get("qemu_args"), str):
             said["qemu_args"] = shlex.split(said["qemu_args"])
@@ -61,11 +71,22 @@ class Choice:
         return replace(self, **said)
 
 
+def check(key, value):
+    """Raise Unclear where a board has no such thing, or it is of another kind."""
+    if key not in KEYS:
+        raise Unclear(f"a board has no {key}=; there are {', '.join(KEYS)}")
+    kinds, what = KINDS.get(key, (object, ""))
+    fits = isinstance(value, kinds) or value is None and key != "timeout"
+    if not fits or key == "timeout" and not settings.can_pass(value):
+        raise Unclear(f"{key}={value!r}: it is {what}")
+
+
 def as_seconds(text):
+    """The number that the setting `board_timeout` is, if it is one."""
     try:
         return float(text)
     except ValueError:
-        raise Unclear(f"board_timeout = {text}: it is a number of seconds") from None
+        return text
 
 
 def split_names(text):

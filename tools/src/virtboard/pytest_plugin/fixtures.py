@@ -15,6 +15,14 @@ def board_name(request):
     return request.config.stash[CHOICES].of_all().names[0]
 
 
+def choice_of(request):
+    """The Choice of the test. It fails where its mark makes no sense."""
+    try:
+        return request.config.stash[CHOICES].of(request.node)
+    except ValueError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
 @pytest.fixture
 def board(request, board_name):
     """A board in QEMU that is at its prompt, fresh for this test.
@@ -23,7 +31,7 @@ def board(request, board_name):
     a value; board.run(path), put(), get(), reset() and more are as virtboard.board.Board has
     them. board.net is its network, board.devices are the devices of its mark.
     """
-    choice = request.config.stash[CHOICES].of(request.node)
+    choice = choice_of(request)
     with bench_of(request.config).board(choice, board_name) as board:
         yield board
 
@@ -47,7 +55,7 @@ def boards(request, board_name):
     It returns a list of them. They have the test's mark, and what is given by name, as in a mark:
     boards(2, memory="256M"). board.net.address is where a board is for the others.
     """
-    choice = request.config.stash[CHOICES].of(request.node)
+    choice = choice_of(request)
     with ExitStack() as stack:
         start = stack.enter_context(bench_of(request.config).cable())
 
