@@ -18,7 +18,7 @@
 #define LOADED_SCRIPT ((const char *)(MICROPY_HW_RAM_BASE + MICROPY_HW_RAM_SIZE))
 #define ARGUMENT '\1'
 
-// Who passes words on types for the script, too. Keys that come before the UART is set up are lost,
+// Who passes words on types for the script, too. Keys that come before could be read by a boot.py,
 // so it waits for this character, which nobody else sees.
 #define XON "\x11"
 

@@ -25,10 +25,13 @@ def test_repl_answers(board):
 def test_what_is_typed_before_the_board_starts_waits_for_it(board):
     typed = b"len('" + b"x" * 2000 + b"')"
     b = board(extra=["-S"])
-    b.write(typed + b"\r")
-    b.qmp("cont")
-    b.read_until(b">>> ")
-    assert b.read_until(b">>> ") == typed + b"\r\n2000\r\n>>> "
+    for _ in range(2):
+        b.write(typed + b"\r")
+        b.qmp("cont")
+        b.read_until(b">>> ")
+        assert b.read_until(b">>> ") == typed + b"\r\n2000\r\n>>> "
+        b.qmp("stop")
+        b.qmp("system_reset")
 
 
 def test_exec_returns_what_is_printed(board):

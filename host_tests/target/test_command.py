@@ -168,8 +168,8 @@ def test_a_script_that_hangs_is_ended(command):
 
 
 def test_what_the_board_takes_to_start_is_not_the_scripts_time(command):
-    script(command, "import time\ntime.sleep(4)\n", "boot.py")
-    words = ("--put", "boot.py", "--timeout", "2")
+    script(command, "import time\ntime.sleep(6)\n", "boot.py")
+    words = ("--put", "boot.py", "--timeout", "5")
     assert command("run", *words, script(command, HELLO))[0] == 0
     script(command, "def test_a(): pass\n", "on_board_x.py")
     assert command("test", *words)[0] == 0

@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -15,6 +16,7 @@ from target.test_net import MAC, Wire
 from tools.network import packets
 from tools.network.authority import make_authority, make_certificate
 from virtboard import qemu
+from virtboard.board import RAW_PROMPT
 
 # CONNECTIONS=10000 is for those who have time.
 CONNECTIONS = int(os.environ.get("CONNECTIONS") or 300)
@@ -537,9 +539,9 @@ def wire():
     wire.close()
 
 
-def arp_request():
-    """Asks the board, 10.0.0.1, for its address; padded as on a cable."""
-    peer = b"\2\0\0\0\0\2"
+def arp_request(number):
+    """Somebody with a number asks the board, 10.0.0.1, for its address; padded as on a cable."""
+    peer = b"\2\0\0\0\0" + bytes([number])
     ends = peer + b"\x0a\0\0\2" + bytes(6) + b"\x0a\0\0\1"
     return b"\xff" * 6 + peer + b"\x08\x06\0\1\x08\0\6\4\0\1" + ends + bytes(18)
 
@@ -571,16 +573,19 @@ def flood(wire):
     end = threading.Event()
 
     def send():
-        while not end.wait(0.0002):
+        count = 0
+        while not end.wait(0.0005):
             wire.send(frame)
+            count += 1
+        return count
 
-    thread = threading.Thread(target=send)
-    thread.start()
-    try:
-        yield
-    finally:
-        end.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as threads:
+        sending = threads.submit(send)
+        try:
+            yield
+        finally:
+            end.set()
+        assert sending.result()
 
 
 def test_frames_that_come_where_no_stack_is_left(board, wire):
@@ -590,28 +595,28 @@ def test_frames_that_come_where_no_stack_is_left(board, wire):
     with flood(wire):
         for _ in range(20):
             b.exec("dig(100)")
-    assert_answers(wire)
+    assert_answers(wire, 1)
 
 
 def test_a_soft_reset_where_no_stack_was_left(board, wire):
     """It forgets which interrupts were to be served again; the next program has its card."""
     b = with_card(board, wire)
-    b.exec(DIG)
-    with flood(wire):
-        for times in range(30):
-            b.exec(f"dig({times})")
-            b.reset()
-            b.exec(DIG)
-    assert_answers(wire)
+    for number in range(6):
+        b.exec(DIG)
+        with flood(wire):
+            b.start("import machine\ndig(50)\nmachine.soft_reset()")
+            b.read_until(RAW_PROMPT)
+        b.exec(DIG)
+        assert_answers(wire, number)
 
 
-def assert_answers(wire):
-    """Whether the board, 10.0.0.1, is asked for its address and answers."""
+def assert_answers(wire, number):
+    """Whether the board, 10.0.0.1, is asked for its address and answers; by one with a number."""
     for _ in range(20):
         # The first ones may find no room behind what waits for the board.
-        wire.send(arp_request())
+        wire.send(arp_request(number))
         time.sleep(0.05)
     # Of an answer, to the one who asked.
-    wanted = b"\2\0\0\0\0\2" + bytes.fromhex(MAC.replace(":", "")) + b"\x08\x06"
+    wanted = b"\2\0\0\0\0" + bytes([number]) + bytes.fromhex(MAC.replace(":", "")) + b"\x08\x06"
     while not wire.receive().startswith(wanted):
         pass

@@ -90,10 +90,17 @@ def test_ctrl_c_at_any_moment(online, server):
         online.interrupt()
         with pytest.raises(Exception, match="KeyboardInterrupt"):
             online.finish()
-    online.exec(f"s = None; ask(connect({server.port}))")
-    grown = online.exec("print(used() - before)")
-    # Each has more than 30 KB. One may look used because of what is on the stack.
-    assert int(grown) < 60000
+    # What looks used because of an old word on the stack does not do so each time.
+    grown = online.exec(f"""
+        s = None
+        least = None
+        for _ in range(5):
+            ask(connect({server.port}))
+            least = used() if least is None else min(used(), least)
+        print(least - before)
+    """)
+    # A connection has more than 30 KB.
+    assert int(grown) < 20000
 
 
 def test_soft_resets_with_open_connections(online, server):

@@ -97,14 +97,16 @@ class Outcome:
 def run_case(board, path, case, timeout=None):
     """Run a Case of a file on a board that has just started, or been reset; return the Outcome.
 
-    `timeout` is what the case has; the board may take as long as usual to start. After a time-out
-    the board is not to be used any more.
+    `timeout` is how many seconds the case has; to start, the board has as many, and as many as
+    usual at least. After a time-out the board is not to be used any more.
     """
     began = time.monotonic()
     output, result = "", RESULT_OF_FILE
     is_ready = False
     try:
-        board.exec("pass" if case.name == WHOLE else PREPARE, max(board.timeout, TIMEOUT))
+        patience = max(board.timeout, timeout or 0, TIMEOUT)
+        board.exec("pass" if case.name == WHOLE else PREPARE, patience)
+        began = time.monotonic()
         is_ready = True
         output += board.exec(loading(path), timeout)
         if case.name != WHOLE:

@@ -26,7 +26,7 @@ def add_to(commands, defaults):
         "--timeout",
         type=options.seconds,
         metavar="SECONDS",
-        help="end with status 124 when the script has not ended so long after it began",
+        help="end with status 124 if the script runs for longer than this",
     )
     parser.add_argument(
         "--expect",

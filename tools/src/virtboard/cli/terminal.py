@@ -14,7 +14,7 @@ from virtboard.errors import BoardEnded, BoardNotStarted, BoardTimeout
 # What input() on the board takes for the end of a line, and for the end of its input.
 ENTER, CTRL_D = b"\r", b"\x04"
 
-# The firmware sends it when a script begins. What is typed before may be lost.
+# The firmware sends it when a script begins. What is typed before, boot.py may read.
 XON = b"\x11"
 
 

@@ -106,6 +106,12 @@ class TestBoard(Board):
         self._is_running = False
         self.exec("pass", patience)
 
+    def reset(self, timeout=None):
+        """As Board's; without a `timeout` it may take as long as usual."""
+        return super().reset(max(self.timeout, TIMEOUT) if timeout is None else timeout)
+
+    soft_reset = reset
+
     def put(self, *arguments, **more):
         with self._unseen():
             super().put(*arguments, **more)

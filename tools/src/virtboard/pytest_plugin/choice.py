@@ -2,26 +2,29 @@
 
 import shlex
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 
 from virtboard import settings
+from virtboard.qemu import Network
 
 MARK = "board"
 
-# What a mark may say, and pyproject.toml's [tool.mpy-virtio], but for the names of boards.
-KEYS = (
-    *("bus", "devices", "disk", "files", "firmware", "memory"),
-    *("net", "qemu", "qemu_args", "ring", "timeout"),
-)
+LIST, PATH, NOTHING = (list, tuple), (str, PurePath), type(None)
 
-
-# What some of them have to be, and what that is called.
-KINDS = {
-    "bus": (str, "text"),
-    "devices": ((list, tuple), "a list"),
-    "memory": (str, "text, such as '64M'"),
-    "qemu_args": ((str, list, tuple), "text, or a list of it"),
-    "ring": (str, "text"),
-    "timeout": ((int, float), "a number of seconds, more than 0"),
+# What a mark may say, and pyproject.toml's [tool.mpy-virtio], but for the names of boards: of what
+# kind each is, and what that is called.
+KEYS = {
+    "bus": ((str, NOTHING), "text"),
+    "devices": (LIST, "a list"),
+    "disk": ((*PATH, bool, NOTHING), "an image, 'blank' or 'none'"),
+    "files": ((str, *LIST, dict), "a path, a list of paths, or a dictionary"),
+    "firmware": ((*PATH, NOTHING), "a path"),
+    "memory": ((str, NOTHING), "text, such as '64M'"),
+    "net": ((str, Network, NOTHING), "text, such as 'user'"),
+    "qemu": ((int, NOTHING), "a number, such as 10"),
+    "qemu_args": ((str, *LIST), "text, or a list of texts"),
+    "ring": ((str, NOTHING), "text"),
+    "timeout": ((int, float), "a number of seconds, more than 0 and not above a year"),
 }
 
 
@@ -62,7 +65,7 @@ class Choice:
             check(key, value)
         said = dict(said)
         if isinstance(said.get("qemu_args"), str):
-            said["qemu_args"] = shlex.split(said["qemu_args"])
+            said["qemu_args"] = split_words(said["qemu_args"])
         if "files" in said:
             said["files"] = settings.as_places(said["files"])
         for key in ("devices", "qemu_args"):
@@ -75,9 +78,13 @@ def check(key, value):
     """Raise Unclear where a board has no such thing, or it is of another kind."""
     if key not in KEYS:
         raise Unclear(f"a board has no {key}=; there are {', '.join(KEYS)}")
-    kinds, what = KINDS.get(key, (object, ""))
-    fits = isinstance(value, kinds) or value is None and key != "timeout"
-    if not fits or key == "timeout" and not settings.can_pass(value):
+    kinds, what = KEYS[key]
+    fits = isinstance(value, kinds) and value is not True
+    if fits and key == "timeout":
+        fits = settings.can_pass(value)
+    if fits and key == "qemu_args" and not isinstance(value, str):
+        fits = all(isinstance(word, str) for word in value)
+    if not fits:
         raise Unclear(f"{key}={value!r}: it is {what}")
 
 
@@ -87,6 +94,14 @@ def as_seconds(text):
         return float(text)
     except ValueError:
         return text
+
+
+def split_words(text):
+    """The words of a text, as a shell has them."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise Unclear(f"qemu_args={text!r}: {error}") from None
 
 
 def split_names(text):
