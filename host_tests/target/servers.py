@@ -57,10 +57,15 @@ def reset(connection):
     Waits until QEMU has read what was sent: of a reset that comes right behind that it makes an
     ordinary end, since the first call that the error ends is not the one it looks at.
     """
-    while _unread(connection):
-        time.sleep(0.001)
+    wait_until_read(connection)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def wait_until_read(connection):
+    """Wait until the other end of `connection`, on this machine, has read all that was sent."""
+    while _unread(connection):
+        time.sleep(0.001)
 
 
 def _unread(connection):
@@ -84,3 +89,16 @@ def free_port():
             port = random.SystemRandom().randrange(10000, 32000)
             with socket.create_server(("127.0.0.1", port)):
                 return port
+
+
+def wait_until_taken(port):
+    """Wait until the socket at the UDP `port` of this machine has read all that was sent to it."""
+    while _has_datagrams(port):
+        time.sleep(0.001)
+
+
+def _has_datagrams(port):
+    with open("/proc/net/udp") as table:
+        lines = [line.split() for line in table]
+    waiting = [fields[4] for fields in lines if fields[1].endswith(f":{port:04X}")]
+    return any(int(queues.partition(":")[2], 16) for queues in waiting)

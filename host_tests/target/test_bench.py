@@ -97,7 +97,7 @@ def test_a_firmware_against_itself(firmware_elf, monkeypatch):
     programs = language.all_programs()
     assert len(programs) == 24
     few = {name: programs[name] for name in ("core_str", "viper_call0")}
-    figures = language.measure(BOARD, rounds=1, programs=few)
+    figures = language.measure(BOARD, rounds=3, programs=few)
     *_, last = language.report(figures)
     if HERE.has_emitter:
         assert all(0.1 < figure.ratio < 10 for figure in figures)

@@ -44,7 +44,7 @@ def boot(board, tmp_path):
     return start
 
 
-def type_until_prompt(b, keys=b"\r\x03", seconds=10):
+def type_until_prompt(b, keys=b"\r\x03", seconds=60):
     """Type as a person does who wants a prompt, twice a second."""
     end = time.monotonic() + seconds
     while True:

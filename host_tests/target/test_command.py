@@ -162,7 +162,7 @@ def test_it_ends_when_a_text_comes_or_does_not(command):
 
 
 def test_a_script_that_hangs_is_ended(command):
-    status, output, errors = command("run", "--timeout", "2", script(command, LOOP))
+    status, output, errors = command("run", "--timeout", "5", script(command, LOOP))
     assert (status, output) == (TIMED_OUT, "begins\n")
     assert "not ended in time" in errors
 
@@ -246,12 +246,13 @@ def test_packages_are_installed_into_an_image(command, tmp_path):
 
 def test_the_projects_settings_are_defaults(command):
     (command.folder / "pyproject.toml").write_text(
-        '[tool.mpy-virtio]\nnet = "none"\ntimeout = 2\nbus = "mmio"\n'
+        '[tool.mpy-virtio]\nnet = "none"\nbus = "mmio"\n'
     )
     x = script(command, "import mpy_virtio\nprint([t.device_type for t in mpy_virtio.probe()])")
     types = command("run", x)[1]
     assert "network" not in types and "block" in types
     assert "network" in command("run", "--net", "user", x)[1]
+    (command.folder / "pyproject.toml").write_text("[tool.mpy-virtio]\ntimeout = 2\n")
     assert command("run", script(command, LOOP))[0] == TIMED_OUT
 
 
@@ -449,9 +450,9 @@ def test_tests_find_the_projects_files(command):
 def test_a_test_that_hangs_fails_and_the_next_one_runs(command):
     hanging = "def test_a():\n    print('so far')\n    while True: pass\n\ndef test_b(): pass\n"
     script(command, hanging, "on_board_x.py")
-    status, output, _ = command("test", "--timeout", "2", "--junit", "results.xml")
+    status, output, _ = command("test", "--timeout", "6", "--junit", "results.xml")
     assert status == 1
-    assert "test_a ... FAILED\nso far\nthe board still runs it after 2 s\n" in output
+    assert "test_a ... FAILED\nso far\nthe board still runs it after 6 s\n" in output
     assert "test_b ... ok" in output
     assert "<system-out>so far\n</system-out>" in (command.folder / "results.xml").read_text()
 
@@ -590,6 +591,13 @@ def test_a_firmware_that_does_not_start(command, firmware_elf):
     assert status == 1 and "on_board_x.py" in output and "FAILED" in output
 
 
+def was_python_itself(process, errors):
+    """Whether Ctrl-C came in the first moments, when Python is what is interrupted."""
+    if process.returncode == 1:
+        return errors.startswith("Fatal Python error: init_")
+    return process.returncode == -signal.SIGINT
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_ctrl_c_at_any_moment_leaves_nothing(command, seed):
     """The fixture looks for QEMU and for temporary files."""
@@ -598,8 +606,7 @@ def test_ctrl_c_at_any_moment_leaves_nothing(command, seed):
     time.sleep(random.Random(seed).uniform(0, 0.8))
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    # Python itself is what is interrupted in the first moments.
-    assert process.returncode in (INTERRUPTED, -signal.SIGINT)
+    assert process.returncode == INTERRUPTED or was_python_itself(process, errors)
     assert "virtboard/board.py" not in errors
 
 
@@ -630,8 +637,12 @@ def test_ctrl_c_while_qemu_starts_does_not_leave_it(firmware_elf):
 def test_interrupted_while_it_copies_the_image_is_whole(command, number):
     assert command("disk", "make", "--size", "300M", "d.img")[0] == 0
     (command.folder / "large").write_bytes(bytes(250 << 20))
+    image = command.folder / "d.img"
+    before = image.stat().st_mtime_ns
     process = command.start("disk", "cp", "d.img", "large", command.folder)
-    time.sleep(1.5)
+    while image.stat().st_mtime_ns == before and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(0.5)
     os.killpg(process.pid, number)
     process.communicate(timeout=60)
     assert process.returncode in (INTERRUPTED, 128 + signal.SIGTERM)
@@ -645,8 +656,8 @@ def test_ctrl_c_while_it_makes_an_image_leaves_a_whole_one_or_none(command, seed
     process = command.start("disk", "make", "--size", "8M", "d.img", x)
     time.sleep(random.Random(seed).uniform(0.1, 1.5))
     os.killpg(process.pid, signal.SIGINT)
-    process.communicate(timeout=60)
-    assert process.returncode in (0, INTERRUPTED, -signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in (0, INTERRUPTED) or was_python_itself(process, errors)
     assert set(os.listdir(command.folder)) <= {"d.img", x}
     if process.returncode == 0 or (command.folder / "d.img").exists():
         assert disk.read_fat_file(command.folder / "d.img", x) == HELLO.encode()

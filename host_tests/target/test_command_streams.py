@@ -112,8 +112,8 @@ def test_an_emulator_that_is_killed(command):  # noqa: F811
 
 def test_the_end_of_the_terminal_leaves_nothing(command):  # noqa: F811
     """The fixture looks for QEMU and for temporary files."""
-    process = command.start("run", script(command, "while True: pass\n"))
-    time.sleep(1)
+    process = command.start("run", script(command, "print('begins')\nwhile True: pass\n"))
+    assert process.stdout.readline() == "begins\n"
     process.send_signal(signal.SIGHUP)
     assert process.wait(30) == 128 + signal.SIGHUP
     assert process.stderr.read() == ""

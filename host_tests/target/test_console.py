@@ -26,7 +26,7 @@ def test_poll_tells_when_a_key_is_there(typed):
         poll.register(sys.stdin, select.POLLIN)
         print(poll.poll(0))
         print("ready")
-        [(stream, events)] = poll.poll(5000)
+        [(stream, events)] = poll.poll(30000)
         print(stream is sys.stdin, events == select.POLLIN, sys.stdin.read(1))
     """
     assert typed(code, b"x") == "True True x\n"

@@ -194,7 +194,8 @@ def test_each_lie_is_found_out(rig, legacy):
             model = place.model(which)
             for lie, ending in (LIES | PACKED_LIES if which else LIES).items():
                 driver = place.drive(model, queue_size=8)
-                place.expect_lies()
+                if ending == IN_TIME:
+                    place.expect_lies()
                 buffer = place.buffer(bytes(8), True)
                 with place.lock:
                     model.misbehave(lie)

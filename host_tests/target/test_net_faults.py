@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from target.facts import HERE
-from target.servers import Server, echo, free_port, reset, silent
+from target.servers import Server, echo, free_port, reset, silent, wait_until_read
 from target.test_net import MAC, Wire
 from tools.network import packets
 from tools.network.authority import make_authority, make_certificate
@@ -191,8 +191,16 @@ def test_what_comes_before_a_connection_is_accepted_is_there_then(online):
     with socket.create_connection(("127.0.0.1", port), 30) as connection:
         connection.sendall(b"early")
         connection.shutdown(socket.SHUT_WR)
+        wait_until_read(connection)
+        with Server(echo) as other:
+            # Its frames come behind those that are early.
+            b.exec(f"""
+                s = connected({other.port})
+                s.sendall(b"x")
+                s.recv(1)
+                s.close()
+            """)
         said = b.exec("""
-            time.sleep_ms(200)
             s, _ = l.accept()
             s.setblocking(False)
             early = s.recv(10)

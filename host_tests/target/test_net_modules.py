@@ -55,6 +55,7 @@ def test_ntptime_sets_the_clock(board, seconds):
             + """
 import ntptime
 ntptime.host = "10.0.2.2"
+ntptime.timeout = 20
 print(ntptime.time())
 ntptime.settime()
 print(time.time())

@@ -33,7 +33,7 @@ def test_ctrl_c_in_a_blocking_wait_leaves_the_queue_usable(board, legacy):
         b.exec("""
             while queue.in_flight:
                 queue.poll()
-            print(len(rng.read(16)), queue.in_flight, queue.free == queue.size)
+            print(len(rng.read(16, timeout_ms=20000)), queue.in_flight, queue.free == queue.size)
         """)
         == "16 0 True\n"
     )
@@ -67,7 +67,7 @@ def test_time_out_keeps_the_buffers_and_a_late_answer_does_no_harm(board, tmp_pa
             disk = virtio.Block(timeout_ms=50)
             buf = bytearray(512)
             results = [disk.readblocks(1, buf) for _ in range(6)]
-            disk.timeout_ms = 10000
+            disk.timeout_ms = 30000
             results.append(disk.readblocks(1, buf))
             print(-110 in results, results[-1], buf == bytes(range(256)) * 2)
             print(disk._queue.in_flight, disk._queue.free == disk._queue.size)
@@ -117,7 +117,7 @@ def test_device_that_gives_up_is_reported_and_works_after_a_reset(board, tmp_pat
     said = "ETIMEDOUT" if legacy else f"DeviceNeedsReset: device {name(0)} gave up"
     with pytest.raises(BoardError, match=said):
         # A request without a header.
-        b.exec("queue.request((), (bytearray(513),), timeout_ms=200)")
+        b.exec(f"queue.request((), (bytearray(513),), timeout_ms={200 if legacy else 20000})")
     assert (
         b.exec("""
             disk = virtio.Block(disk.transport)

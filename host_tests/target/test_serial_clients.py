@@ -322,7 +322,10 @@ def test_a_signal_at_any_moment_leaves_nothing(repl, link, number, seed):
     command = repl(f"link:{link}", "--disk", "none")
     time.sleep(random.Random(seed).uniform(0, 0.5))
     command.process.send_signal(number)
-    assert command.end()[0] in (INTERRUPTED, TERMINATED, -number)
+    status, errors = command.end()
+    # In the first moments Python itself is what ends.
+    is_pythons = status == 1 and errors.startswith("Fatal Python error: init_")
+    assert status in (INTERRUPTED, TERMINATED, -number) or is_pythons
     assert not os.path.lexists(link) and not processes_of(command)
 
 

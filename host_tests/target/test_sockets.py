@@ -515,7 +515,7 @@ def test_clients_that_all_come_at_once_are_all_served(cable, board):
 
     def ask(n):
         with clients[n]:
-            clients[n].settimeout(20)
+            clients[n].settimeout(120)
             clients[n].connect((tap.BOARD, 5000))
             clients[n].sendall(b"ask %d" % n)
             return clients[n].recv(100)
@@ -523,7 +523,7 @@ def test_clients_that_all_come_at_once_are_all_served(cable, board):
     clients = [cable.run(socket.socket) for _ in range(count)]
     with ThreadPoolExecutor(count) as threads:
         assert list(threads.map(ask, range(count))) == [b"ASK %d" % n for n in range(count)]
-    b.finish()
+    b.finish(120)
 
 
 def test_a_listener_that_goes_takes_those_with_it_that_wait(online):
@@ -613,7 +613,7 @@ def test_large_datagrams_that_nobody_reads_leave_room_for_connections(online):
             time.sleep(0.01)
         said = b.exec(f"""
             s = socket.socket()
-            s.settimeout(10)
+            s.settimeout(20)
             s.connect(("10.0.2.2", {server.port}))
             for _ in range(20):
                 s.sendall(bytes(5000))

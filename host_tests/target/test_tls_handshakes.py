@@ -103,14 +103,14 @@ def test_who_speaks_no_tls_is_hung_up_on(online, wrap):
     """)
     b.read_until(b"listens\r\n")
     for said in HTTP, GARBAGE:
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
             connection.sendall(said)
             assert sees_the_end(connection)
     # A client that knows only what the board does not.
     context = ssl.create_default_context()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("DHE-RSA-AES128-GCM-SHA256")
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         with pytest.raises(ssl.SSLError, match="ALERT"):
             context.wrap_socket(connection, server_hostname="peer.test")
     assert b.finish() == "3\n"
@@ -126,7 +126,7 @@ def test_a_client_that_does_not_trust_hangs_up(online, folder):
         try:
             context.wrap_socket(connection, server_side=True)
         except ssl.SSLError as error:
-            raw.settimeout(10)
+            raw.settimeout(30)
             ends.put((error.reason, sees_the_end(raw)))
 
     b = online()

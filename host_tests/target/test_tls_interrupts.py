@@ -20,7 +20,7 @@ while not network.LAN().isconnected():
 
 def connect(port):
     s = socket.socket()
-    s.settimeout(20)
+    s.settimeout(60)
     s.connect(("10.0.2.2", port))
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_socket(s)
 
@@ -72,6 +72,16 @@ def online(start):
     return start()
 
 
+def least_growth(b, server):
+    """By how many bytes the heap has grown since `before`. A connection has more than 30 KB.
+
+    What looks used because of an old word on the stack does not do so each time.
+    """
+    return min(
+        int(b.exec(f"ask(connect({server.port}))\nprint(used() - before)")) for _ in range(5)
+    )
+
+
 def test_ctrl_c_at_any_moment(online, server):
     online.exec(f"ask(connect({server.port}))")
     online.exec("before = used()")
@@ -90,17 +100,8 @@ def test_ctrl_c_at_any_moment(online, server):
         online.interrupt()
         with pytest.raises(Exception, match="KeyboardInterrupt"):
             online.finish()
-    # What looks used because of an old word on the stack does not do so each time.
-    grown = online.exec(f"""
-        s = None
-        least = None
-        for _ in range(5):
-            ask(connect({server.port}))
-            least = used() if least is None else min(used(), least)
-        print(least - before)
-    """)
-    # A connection has more than 30 KB.
-    assert int(grown) < 20000
+    online.exec("s = None")
+    assert least_growth(online, server) < 20000
 
 
 def test_soft_resets_with_open_connections(online, server):
@@ -145,7 +146,7 @@ def test_callbacks_with_connections_of_their_own(online, server):
         timer.deinit()
         print("ok")
         """,
-        timeout=60,
+        timeout=240,
     )
     assert said == "ok\n"
 
@@ -184,5 +185,4 @@ def test_a_full_heap(start, server):
         timeout=60,
     )
     assert int(refused) > 0
-    # A connection has more than 30 KB.
-    assert int(b.exec("print(used() - before)")) < 20000
+    assert least_growth(b, server) < 20000

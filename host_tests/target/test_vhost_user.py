@@ -185,7 +185,8 @@ def test_a_disk_and_entropy_at_a_time(start, fat):
             return n
 
         async def main():
-            return await asyncio.gather(read(virtio.Block()), virtio.Entropy().aread(3))
+            slow = virtio.Entropy().aread(3, timeout_ms=20000)
+            return await asyncio.gather(read(virtio.Block()), slow)
 
         print(asyncio.run(main()))
     """)
@@ -270,7 +271,7 @@ def test_answers_after_a_reset_of_the_driver_do_no_harm(start, format):
     device.wait_for(1)
     b.start("""
         rng = virtio.Entropy(rng.transport)
-        print(rng.read(2), old)
+        print(rng.read(2, timeout_ms=20000), old)
     """)
     device.wait_for(2)
     device.answer()
@@ -400,7 +401,7 @@ def test_qemu_does_not_start_with_a_device_that_talks_rubbish(board, served, mon
     _, extra = served(device)
     b = board(extra=shared_memory() + extra)
     # QEMU 7.2 ends by an assertion after that.
-    assert b.wait(10) in (1, -signal.SIGABRT)
+    assert b.wait(30) in (1, -signal.SIGABRT)
 
 
 def test_nothing_hangs_with_a_device_that_talks_rubbish_later(board, served, monkeypatch):
@@ -410,11 +411,11 @@ def test_nothing_hangs_with_a_device_that_talks_rubbish_later(board, served, mon
     # QEMU asks for it when the driver resets the device.
     monkeypatch.setattr(protocol, "VRING_STATE", struct.Struct("<I"))
     try:
-        b.exec("rng.transport.reset()", timeout=10)
-        assert b.exec("print('alive')", timeout=10) == "alive\n"
+        b.exec("rng.transport.reset()", timeout=30)
+        assert b.exec("print('alive')", timeout=30) == "alive\n"
     except BoardEnded:
         # QEMU 7.2 hangs up twice, which now and then it takes for its own mistake.
-        assert b.wait(10) == -signal.SIGABRT
+        assert b.wait(30) == -signal.SIGABRT
 
 
 # Resets.

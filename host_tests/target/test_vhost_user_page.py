@@ -114,7 +114,12 @@ def test_a_program_starts_the_board(firmware_elf, tmp_path):
 def test_answers_later(entropy_of):
     b = entropy_of(device_of(SLOW))
     since = time.monotonic()
-    assert b.exec("import mpy_virtio as virtio\nprint(len(virtio.Entropy().read(9)))") == "9\n"
+    assert (
+        b.exec(
+            "import mpy_virtio as virtio\nprint(len(virtio.Entropy().read(9, timeout_ms=20000)))"
+        )
+        == "9\n"
+    )
     assert time.monotonic() - since >= 0.5
 
 

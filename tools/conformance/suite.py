@@ -63,6 +63,10 @@ class Result:
     verdict: str
 
 
+# How many seconds run-multitests.py waits for what a board says next.
+READ_TIMEOUT = re.compile(r"(?m)^(INSTANCE_READ_TIMEOUT_S = )\d+$")
+
+
 class Suite:
     """The tests of MicroPython's source `tree`, for the board `name`, in the new folder `home`.
 
@@ -76,6 +80,15 @@ class Suite:
         shutil.copytree(tree / "tests", self.tests)
         (self.home / "tools").symlink_to(tree / "tools")
         self.version = sources.version_of(tree)
+        self._be_patient()
+
+    def _be_patient(self):
+        """Let run-multitests.py wait for as long as this machine may stand still."""
+        script = self.tests / "run-multitests.py"
+        text, count = READ_TIMEOUT.subn(r"\g<1>120", script.read_text())
+        if count != 1:
+            raise SuiteError(f"{script}: there is no READ_TIMEOUT of instances in it")
+        script.write_text(text)
 
     def board(self, label="", files=(), **options):
         """A Board with a disk that has what tests need; `label` tells it from others.

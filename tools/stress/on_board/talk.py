@@ -64,7 +64,7 @@ class Talker:
 
     def settle(self):
         """All that was sent has to come back."""
-        end = time.ticks_add(time.ticks_ms(), 5000)
+        end = time.ticks_add(time.ticks_ms(), 25000)
         while self.received < self.sent and time.ticks_diff(end, time.ticks_ms()) > 0:
             if not self.hear():
                 time.sleep_ms(1)
