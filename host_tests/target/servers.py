@@ -64,22 +64,25 @@ def reset(connection):
 
 def wait_until_read(connection):
     """Wait until the other end of `connection`, on this machine, has read all that was sent."""
-    while _unread(connection):
-        time.sleep(0.001)
-
-
-def _unread(connection):
-    """How many bytes the other end of `connection`, which is on this machine, has not read."""
     ends = [
         f"{struct.unpack('=I', socket.inet_aton(host))[0]:08X}:{port:04X}"
         for host, port in (connection.getpeername(), connection.getsockname())
     ]
-    with open("/proc/net/tcp") as table:
-        for line in table:
-            fields = line.split()
-            if fields[1:3] == ends:
-                return int(fields[4].partition(":")[2], 16)
-    return 0
+    while _unread("tcp", lambda here, there: [here, there] == ends):
+        time.sleep(0.001)
+
+
+def wait_until_taken(port):
+    """Wait until the socket at the UDP `port` of this machine has read all that was sent to it."""
+    while _unread("udp", lambda here, there: here.endswith(f":{port:04X}")):
+        time.sleep(0.001)
+
+
+def _unread(protocol, fits):
+    """How many bytes the sockets of this machine have not read whose two addresses fit."""
+    with open(f"/proc/net/{protocol}") as table:
+        sockets = [line.split() for line in table][1:]
+    return sum(int(one[4].partition(":")[2], 16) for one in sockets if fits(*one[1:3]))
 
 
 def free_port():
@@ -89,16 +92,3 @@ def free_port():
             port = random.SystemRandom().randrange(10000, 32000)
             with socket.create_server(("127.0.0.1", port)):
                 return port
-
-
-def wait_until_taken(port):
-    """Wait until the socket at the UDP `port` of this machine has read all that was sent to it."""
-    while _has_datagrams(port):
-        time.sleep(0.001)
-
-
-def _has_datagrams(port):
-    with open("/proc/net/udp") as table:
-        lines = [line.split() for line in table]
-    waiting = [fields[4] for fields in lines if fields[1].endswith(f":{port:04X}")]
-    return any(int(queues.partition(":")[2], 16) for queues in waiting)

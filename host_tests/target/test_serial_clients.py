@@ -15,6 +15,7 @@ from serial.tools import list_ports
 
 from target import thonny_client
 from target.servers import TIMEOUT, free_port
+from target.test_command import was_python_itself
 from tools import BOARD, ROOT, disk
 
 pytestmark = pytest.mark.alike
@@ -323,8 +324,7 @@ def test_a_signal_at_any_moment_leaves_nothing(repl, link, number, seed):
     time.sleep(random.Random(seed).uniform(0, 0.5))
     command.process.send_signal(number)
     status, errors = command.end()
-    # In the first moments Python itself is what ends.
-    is_pythons = status == 1 and errors.startswith("Fatal Python error: init_")
+    is_pythons = was_python_itself(command.process, errors)
     assert status in (INTERRUPTED, TERMINATED, -number) or is_pythons
     assert not os.path.lexists(link) and not processes_of(command)
 

@@ -87,7 +87,7 @@ class Suite:
         script = self.tests / "run-multitests.py"
         text, count = READ_TIMEOUT.subn(r"\g<1>120", script.read_text())
         if count != 1:
-            raise SuiteError(f"{script}: there is no READ_TIMEOUT of instances in it")
+            raise SuiteError(f"{script}: there is no INSTANCE_READ_TIMEOUT_S in it")
         script.write_text(text)
 
     def board(self, label="", files=(), **options):

@@ -85,6 +85,11 @@ class Board(Files):
         serial = next(one for one in self.qmp("query-chardev") if one["label"] == "serial")
         return serial["filename"].removeprefix("pty:")
 
+    @property
+    def patience(self):
+        """How many seconds the board has to start: as usual, though `timeout` may be shorter."""
+        return max(self.timeout, TIMEOUT)
+
     def exec(self, code, timeout=None):
         """Run `code` (indented as a whole, if you like) and return what it printed.
 

@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from virtboard.board import TIMEOUT
 from virtboard.cases import WHOLE
 from virtboard.errors import BoardError, BoardNotStarted, BoardTimeout
 from virtboard.tracebacks import shown, with_lines
@@ -104,7 +103,7 @@ def run_case(board, path, case, timeout=None):
     output, result = "", RESULT_OF_FILE
     is_ready = False
     try:
-        patience = max(board.timeout, timeout or 0, TIMEOUT)
+        patience = max(board.patience, timeout or 0)
         board.exec("pass" if case.name == WHOLE else PREPARE, patience)
         began = time.monotonic()
         is_ready = True

@@ -4,7 +4,7 @@ import re
 from contextlib import contextmanager
 from textwrap import dedent
 
-from virtboard.board import TIMEOUT, Board, BoardEnded, BoardError, BoardTimeout
+from virtboard.board import Board, BoardEnded, BoardError, BoardTimeout
 from virtboard.pytest_plugin.literals import place_of
 from virtboard.tracebacks import RAW, shown, with_lines
 
@@ -97,18 +97,17 @@ class TestBoard(Board):
 
         It may take as long as usual for that, though `timeout` is shorter.
         """
-        patience = max(self.timeout, TIMEOUT)
         self.take()
         self._taken = len(self.output)
         self.qmp("system_reset")
-        self.read_until(b">>> ", patience)
+        self.read_until(b">>> ", self.patience)
         self._raw = False
         self._is_running = False
-        self.exec("pass", patience)
+        self.exec("pass", self.patience)
 
     def reset(self, timeout=None):
         """As Board's; without a `timeout` it may take as long as usual."""
-        return super().reset(max(self.timeout, TIMEOUT) if timeout is None else timeout)
+        return super().reset(self.patience if timeout is None else timeout)
 
     soft_reset = reset
 

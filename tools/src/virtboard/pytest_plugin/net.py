@@ -2,8 +2,6 @@
 
 import re
 
-from virtboard.board import TIMEOUT
-
 GATEWAY = "10.0.2.2"
 
 # On a cable nobody gives out addresses.
@@ -72,7 +70,7 @@ class Cable:
 
     def take_address(self):
         """Give the board its address."""
-        self._board.exec(TAKE_ADDRESS.format(self.address), max(self._board.timeout, TIMEOUT))
+        self._board.exec(TAKE_ADDRESS.format(self.address), self._board.patience)
 
     def forward(self, port, kind="tcp"):
         raise OSError("the host is not on this cable; a board of the fixture `board` has it")
